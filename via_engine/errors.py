@@ -1,0 +1,113 @@
+"""What can go wrong in the engine.
+
+    ViaEngineError
+    ├── RequestError            the request itself cannot be carried out
+    │   ├── EmptyRangeError     no frame in the asked range
+    │   ├── RangeError          the range reaches outside the media
+    │   ├── InstructionError    empty or too long
+    │   └── UnknownModelError   no model of that name
+    ├── MediaError              the media file
+    │   ├── MediaNotFoundError
+    │   ├── MediaUnreadableError    not a video, damaged, or refused
+    │   └── MediaChangedError       replaced or truncated while the job ran
+    ├── ModelError
+    │   └── ModelIntegrityError     weight file missing or altered
+    ├── OutputError             the result cannot be written
+    │   └── DiskFullError
+    └── EditCancelledError      the caller's wish, not a fault
+
+Every message says what happened, where, and what to do next. `reason` is the stable
+UPPER_SNAKE word that crosses the wire.
+"""
+
+from __future__ import annotations
+
+
+class ViaEngineError(Exception):
+    """Base of all engine errors; the message is meant for the person who asked for the edit."""
+
+    reason = "ENGINE_FAILED"
+
+
+class RequestError(ViaEngineError):
+    """The request cannot be carried out as it stands."""
+
+    reason = "REQUEST_INVALID"
+
+
+class EmptyRangeError(RequestError):
+    """The asked range holds no frame."""
+
+    reason = "RANGE_EMPTY"
+
+
+class RangeError(RequestError):
+    """The asked range reaches outside the media."""
+
+    reason = "RANGE_OUTSIDE_MEDIA"
+
+
+class InstructionError(RequestError):
+    """The instruction is empty or too long."""
+
+    reason = "INSTRUCTION_INVALID"
+
+
+class UnknownModelError(RequestError):
+    """No model of that name is known to this server."""
+
+    reason = "MODEL_UNKNOWN"
+
+
+class MediaError(ViaEngineError):
+    """Something is wrong with the media file."""
+
+    reason = "MEDIA_FAILED"
+
+
+class MediaNotFoundError(MediaError):
+    """There is no file at that path."""
+
+    reason = "MEDIA_NOT_FOUND"
+
+
+class MediaUnreadableError(MediaError):
+    """The file is not a video Via reads, or it is damaged."""
+
+    reason = "MEDIA_UNREADABLE"
+
+
+class MediaChangedError(MediaError):
+    """The file was replaced, truncated or removed while the job ran."""
+
+    reason = "MEDIA_CHANGED"
+
+
+class ModelError(ViaEngineError):
+    """A model cannot be loaded or does not fit the request."""
+
+    reason = "MODEL_FAILED"
+
+
+class ModelIntegrityError(ModelError):
+    """A weight file is missing or is not the one its manifest describes."""
+
+    reason = "MODEL_INTEGRITY"
+
+
+class OutputError(ViaEngineError):
+    """The result cannot be written."""
+
+    reason = "OUTPUT_FAILED"
+
+
+class DiskFullError(OutputError):
+    """No space is left where the result is written."""
+
+    reason = "DISK_FULL"
+
+
+class EditCancelledError(ViaEngineError):
+    """The caller asked to stop."""
+
+    reason = "CANCELLED"
