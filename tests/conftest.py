@@ -1,0 +1,50 @@
+"""Fixtures shared by all tests: where real files lie, and what may be missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
+
+
+def require_program(name: str) -> str:
+    """Path of a program the test set-up installs; outside CI its absence skips, saying why."""
+    found = shutil.which(name)
+    if found is None and IN_CI:
+        pytest.fail(f"{name} is missing, and the CI set-up promises it; see .ci/run")
+    if found is None:
+        pytest.skip(f"{name} is not installed on this machine")
+    return found
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Folder of real clips that nobody in this project made, beside the checkout."""
+    folder = Path(os.environ.get("VIA_SHARED_MEDIA", ROOT.parent / "shared" / "media"))
+    if not folder.is_dir():
+        pytest.skip(f"real clips are not here: {folder} (set VIA_SHARED_MEDIA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_timelines(shared_media: Path) -> Path:
+    """Folder of real timelines from other programs."""
+    return shared_media.parent / "timelines"
+
+
+@pytest.fixture(scope="session")
+def ffprobe() -> str:
+    """Path of ffprobe, the oracle that shares no code path with ours."""
+    return require_program("ffprobe")
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Path of Node.js, for the client in another language."""
+    require_program("npm")
+    return require_program("node")

@@ -1,0 +1,165 @@
+"""The map of the house, enforced: who may import whom, and that importing does nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = {"via", "via_engine", "server", "resolve_scripts"}
+
+# Package -> own packages it may import beside itself.
+OWN_IMPORTS = {
+    "via_engine": set[str](),
+    "server": {"via", "via_engine"},
+    "resolve_scripts": {"via"},
+}
+
+# Outside system -> the one place that may import it.
+DOORS = {
+    "av": ("via_engine/picture/",),
+    "openai": ("via_engine/instruction.py",),
+    "peft": ("via_engine/method/adaptation.py",),
+    "segment_anything": ("via_engine/masks/",),
+    "groundingdino": ("via_engine/masks/",),
+    "sqlite3": ("server/store.py",),
+    "opentimelineio": ("resolve_scripts/",),
+    "torch": ("via_engine/",),
+    "diffusers": ("via_engine/models/", "via_engine/method/", "via_engine/starter/"),
+    "transformers": ("via_engine/models/", "via_engine/starter/"),
+}
+GRPC_DOORS = ("server/", "resolve_scripts/client.py")
+
+# Inside the engine, later names may import earlier ones, never the other way round.
+ENGINE_ORDER = [
+    {"errors"},
+    {"edit_types", "config"},
+    {"schedule", "starter"},
+    {"picture", "models"},
+    {"method"},
+    {"editor"},
+    {"measure"},
+]
+
+
+def sources(package: str) -> Iterator[Path]:
+    return (path for path in sorted((ROOT / package).rglob("*.py")) if "_pb2" not in path.name)
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("package", sorted(OWN_IMPORTS))
+def test_own_packages_point_one_way(package: str) -> None:
+    allowed = OWN_IMPORTS[package] | {package}
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in sources(package)
+        for module in imported_modules(path)
+        if module.split(".")[0] in OWN - allowed
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", sorted(OWN_IMPORTS))
+def test_each_outside_system_has_one_door(package: str) -> None:
+    doors = DOORS | {"grpc": GRPC_DOORS, "grpc_status": GRPC_DOORS}
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in sources(package)
+        for module in imported_modules(path)
+        if not name(path).startswith(doors.get(module.split(".")[0], ("",)))
+    ]
+    assert wrong == []
+
+
+def test_engine_arrows_never_go_back() -> None:
+    level = {room: number for number, rooms in enumerate(ENGINE_ORDER) for room in rooms}
+    wrong = []
+    for path in sources("via_engine"):
+        own = path.relative_to(ROOT / "via_engine").parts[0].removesuffix(".py")
+        for module in imported_modules(path):
+            if module.startswith("via_engine."):
+                other = module.split(".")[1]
+                if other != own and level[other] >= level[own]:
+                    wrong.append(f"{name(path)} imports {module}")
+    assert wrong == []
+
+
+def test_the_part_inside_resolve_needs_only_the_standard_library() -> None:
+    folder = ROOT / "resolve_scripts" / "in_resolve"
+    allowed = set(sys.stdlib_module_names) | {"resolve_scripts"}
+    wrong = [
+        f"{name(path)} imports {module}"
+        for path in sorted(folder.rglob("*.py"))
+        for module in imported_modules(path)
+        if module.split(".")[0] not in allowed
+    ]
+    assert wrong == []
+
+
+def run_isolated(code: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["server.app", "resolve_scripts.client", "resolve_scripts.cli"])
+def test_light_modules_load_no_torch(module: str, tmp_path: Path) -> None:
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    assert run_isolated(code, tmp_path).strip() == "False"
+
+
+@pytest.mark.parametrize("package", sorted(OWN))
+def test_importing_writes_no_file_and_opens_no_socket(package: str, tmp_path: Path) -> None:
+    code = f"""
+import importlib, pkgutil, sys
+touched = []
+def watch(event, args):
+    opened_to_write = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if opened_to_write or event in ("os.mkdir", "socket.connect", "socket.bind"):
+        touched.append((event, str(args)[:200]))
+import {package}
+names = [found.name for found in pkgutil.walk_packages({package}.__path__, "{package}.")]
+names = [one for one in names if not one.endswith("__main__")]
+# Third-party packages may keep caches; only what our own modules do at import counts.
+for one in names:
+    importlib.import_module(one)
+for one in [key for key in sys.modules if key.split(".")[0] == "{package}"]:
+    if "_pb2" not in one:
+        del sys.modules[one]
+sys.addaudithook(watch)
+sys.dont_write_bytecode = True
+for one in names:
+    importlib.import_module(one)
+print(touched)
+"""
+    assert run_isolated(code, tmp_path).strip() == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stubs_are_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "proto" / "generate.py"), "--check"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,75 @@
+"""Clips and requests for the benchmarks: a procedural scene on disk, and an edit of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from via_engine.edit_types import (
+    ColourTags,
+    EditRequest,
+    EditResult,
+    FrameRange,
+    GroupReady,
+    ModelCard,
+    OutputFormat,
+)
+from via_engine.editor import VideoEditor
+from via_engine.picture.encode import ClipGeometry, write_chunk
+from via_engine.picture.probe import probe_media
+from via_engine.starter.world import random_scene, render_frame
+
+BT709 = ColourTags(primaries=1, transfer=1, matrix=1, full_range=False)
+
+
+def render_clip(
+    folder: Path, *, seed: int, frame_count: int, width: int, height: int, frame_rate: Fraction
+) -> Path:
+    """Renders a procedural scene as a ProRes clip in `folder` and returns its path."""
+    geometry = ClipGeometry(
+        width=width,
+        height=height,
+        frame_rate=frame_rate,
+        sample_aspect_ratio=Fraction(1),
+        colour=BT709,
+    )
+    scene = random_scene(seed, held_out=True)
+    frames = (
+        render_frame(scene, frame, width=width, height=height).astype("float32") / 255.0
+        for frame in range(frame_count)
+    )
+    chunk = write_chunk(
+        folder, 0, FrameRange(0, frame_count), frames, geometry, OutputFormat.PRORES_422_HQ_MOV
+    )
+    return chunk.path.rename(folder / f"scene_{seed}_{frame_count}.mov")
+
+
+def edit_request(
+    clip: Path, work_folder: Path, card: ModelCard, *, frame_range: FrameRange | None, steps: int
+) -> EditRequest:
+    """An edit of `clip` with the model's own settings; `frame_range` None means all frames."""
+    media = probe_media(clip)
+    work_folder.mkdir(parents=True, exist_ok=True)
+    return EditRequest(
+        media_path=clip,
+        media_identity=media.identity,
+        frame_range=frame_range or media.frame_range,
+        group_range=media.frame_range,
+        instruction="make it night",
+        model=card.name,
+        seed=0,
+        steps=steps,
+        guidance_scale=card.guidance_scale,
+        image_guidance_scale=card.image_guidance_scale,
+        work_folder=work_folder,
+    )
+
+
+def run_edit(editor: VideoEditor, request: EditRequest) -> tuple[EditResult, GroupReady]:
+    """Runs an edit to its end and returns the result and how its group came about."""
+    events = list(editor.edit(request, lambda: False))
+    group = next(event for event in events if isinstance(event, GroupReady))
+    result = events[-1]
+    if not isinstance(result, EditResult):
+        raise TypeError(f"the last event of an edit is its result, not {type(result).__name__}")
+    return result, group
