@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.contact_sheet import SheetRow, contact_sheet
 from via_engine.picture.encode import ClipGeometry, write_chunk
-from via_engine.starter.world import Scene, demo_scenes, render_frame
+from via_engine.starter.render import render_frame
+from via_engine.starter.world import Scene, demo_scene, random_world_scene
 
 FRAME_COUNT = 48
 FRAME_RATE = Fraction(24)
 WIDTH, HEIGHT = 256, 144
+SECOND_SCENE_SEED = 3
 
 
 def frames_of(scene: Scene) -> Iterator[NDArray[np.float32]]:
@@ -43,7 +45,7 @@ def write_clips(folder: Path) -> list[Path]:
         colour=ColourTags(primaries=1, transfer=1, matrix=1, full_range=False),
     )
     clips = []
-    for number, scene in enumerate(demo_scenes(), start=1):
+    for number, scene in enumerate((demo_scene(), random_world_scene(SECOND_SCENE_SEED)), start=1):
         chunk = write_chunk(
             folder,
             0,

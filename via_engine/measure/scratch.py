@@ -17,7 +17,8 @@ from via_engine.edit_types import (
 from via_engine.editor import VideoEditor
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.probe import probe_media
-from via_engine.starter.world import random_scene, render_frame
+from via_engine.starter.render import render_frame
+from via_engine.starter.world import random_world_scene
 
 BT709 = ColourTags(primaries=1, transfer=1, matrix=1, full_range=False)
 
@@ -33,7 +34,7 @@ def render_clip(
         sample_aspect_ratio=Fraction(1),
         colour=BT709,
     )
-    scene = random_scene(seed, held_out=True)
+    scene = random_world_scene(seed, held_out=True)
     frames = (
         render_frame(scene, frame, width=width, height=height).astype("float32") / 255.0
         for frame in range(frame_count)

@@ -1,0 +1,135 @@
+"""Files to and from the server: exact, resumable, and never half there under their final name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from via.v1 import edit_pb2, job_service_pb2, media_pb2
+
+from resolve_scripts.client import ViaClient
+from resolve_scripts.errors import OutputError, TransferError
+
+PIECE_BYTES = 1 << 20
+
+
+class MediaDesk:
+    """Names media files to one server: by path where it can read them, else by sending them once.
+
+    It also remembers the server's plan for each file, so that a file is probed once.
+
+    Args:
+        client: the server.
+        shares_disk: whether the server runs on this machine.
+    """
+
+    def __init__(self, client: ViaClient, *, shares_disk: bool) -> None:
+        self._client = client
+        self._roots = (
+            tuple(Path(root.path).resolve() for root in client.server_info().media_roots)
+            if shares_disk
+            else ()
+        )
+        self._sent: dict[Path, media_pb2.MediaSource] = {}
+        self._plans: dict[Path, edit_pb2.EditPlan] = {}
+
+    def source(self, path: Path) -> media_pb2.MediaSource:
+        """How the server knows the file at `path`, an absolute path on this machine."""
+        if any(path.resolve().is_relative_to(root) for root in self._roots):
+            return media_pb2.MediaSource(absolute_path=str(path.resolve()))
+        if path not in self._sent:
+            self._sent[path] = media_pb2.MediaSource(upload_id=upload_media(self._client, path))
+        return self._sent[path]
+
+    def plan(self, path: Path, spec: edit_pb2.EditSpec) -> edit_pb2.EditPlan:
+        """The server's plan for the first edit of the file at `path`; it describes the media."""
+        if path not in self._plans:
+            self._plans[path] = self._client.validate_edit(spec)
+        return self._plans[path]
+
+
+def upload_media(client: ViaClient, path: Path) -> str:
+    """Sends a file and returns its upload id.
+
+    Raises:
+        TransferError: the server received other bytes than were read.
+    """
+    sha256 = hashlib.sha256()
+
+    def parts() -> Iterator[job_service_pb2.UploadMediaRequest]:
+        yield job_service_pb2.UploadMediaRequest(file_name=path.name)
+        with path.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                sha256.update(piece)
+                yield job_service_pb2.UploadMediaRequest(data=piece)
+
+    answer = client.upload_media(parts())
+    if answer.sha256 != sha256.hexdigest():
+        raise TransferError(f"{path} arrived damaged at the server; try again")
+    return answer.upload_id
+
+
+def download_result(
+    client: ViaClient, job: job_service_pb2.Job, path: Path, *, replace: bool = False
+) -> None:
+    """Fetches the finished clip of `job` to `path`, going on where an earlier try stopped.
+
+    Raises:
+        FileExistsError: `path` exists and `replace` is False; nothing is lost, try another name.
+        TransferError: the bytes are not those the server promised; they are thrown away.
+        OutputError: the file cannot be written.
+    """
+    job_id = job.name.removeprefix("jobs/")
+    partial = path.with_name(f"{path.name}.{job_id}.partial")
+    try:
+        _fetch(client, job, partial)
+        _check(partial, job.result)
+        _publish(partial, path, replace=replace)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}; job {job.name} keeps the result"
+        ) from error
+
+
+def _fetch(client: ViaClient, job: job_service_pb2.Job, partial: Path) -> None:
+    with partial.open("ab") as file:
+        if file.tell() > job.result.size_bytes:
+            file.truncate(0)
+        if file.tell() < job.result.size_bytes:
+            for piece in client.read_result(job.name, file.tell()):
+                file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check(partial: Path, promised: job_service_pb2.JobResult) -> None:
+    with partial.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    size_bytes = partial.stat().st_size
+    if (size_bytes, sha256) != (promised.size_bytes, promised.sha256):
+        partial.unlink()
+        raise TransferError(
+            f"the result arrived damaged ({size_bytes} of {promised.size_bytes} bytes, "
+            f"sha256 {sha256[:12]} instead of {promised.sha256[:12]}); fetch it again"
+        )
+
+
+def _publish(partial: Path, path: Path, *, replace: bool) -> None:
+    """Gives the file its final name; an existing file is never lost by accident."""
+    if replace:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)  # fails when the name was taken meanwhile, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError:  # disks without hard links, such as exFAT
+        if path.exists():
+            raise FileExistsError(path) from None
+        partial.replace(path)
+    else:
+        partial.unlink()

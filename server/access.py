@@ -1,0 +1,128 @@
+"""The one place where a caller is admitted, and where a named media file becomes a path."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from server.config import ServerConfig
+from server.edit_spec import MediaSource, SourceKind
+from server.errors import (
+    ArgumentError,
+    OutsideRootsError,
+    StartError,
+    TokenError,
+    UploadNotFoundError,
+)
+from via_engine.errors import MediaNotFoundError, MediaUnreadableError
+
+UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
+MIN_TOKEN_CHARACTERS = 16
+
+
+class Access:
+    """Who may call, and which files they may name.
+
+    Raises:
+        StartError: the settings would let strangers in, or a media root is no folder.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        if not config.is_loopback and config.token is None:
+            raise StartError(
+                f"{config.listen_host} can be reached from other machines and no token is set; "
+                "listen on 127.0.0.1, or give --token-file"
+            )
+        if config.token is not None and len(config.token) < MIN_TOKEN_CHARACTERS:
+            raise StartError(
+                f"the token has {len(config.token)} characters and needs at least "
+                f"{MIN_TOKEN_CHARACTERS}; make one with: openssl rand -hex 32"
+            )
+        self._token = config.token
+        self._uploads_folder = config.uploads_folder
+        self.media_roots = {name: _root(name, folder) for name, folder in config.media_roots}
+
+    def admit(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+        """Lets a call in by its metadata.
+
+        Raises:
+            TokenError: this server wants a token and the call carries none, or another.
+        """
+        if self._token is None:
+            return
+        given = next((value for key, value in metadata if key == "authorization"), "")
+        text = given.decode("latin-1") if isinstance(given, bytes) else given
+        expected = f"Bearer {self._token}"
+        # Constant time: how much of a guess is right must not show in how long this takes.
+        if not hmac.compare_digest(text.encode(), expected.encode()):
+            raise TokenError(
+                "this server wants a token and the call carries none or another; send the "
+                'content of its token file as metadata "authorization: Bearer TOKEN"'
+            )
+
+    def media_path(self, source: MediaSource) -> Path:
+        """The real path of the file a caller names.
+
+        Raises:
+            OutsideRootsError: it lies outside the media roots, be it through a link.
+            UploadNotFoundError: there is no upload of that id.
+            MediaNotFoundError, MediaUnreadableError: there is no regular file.
+        """
+        if source.kind is SourceKind.UPLOAD:
+            path = self._upload(source.location)
+        elif source.kind is SourceKind.ROOTED_PATH:
+            path = self._inside_roots(self._root_folder(source.root_id) / source.location, source)
+        else:
+            path = self._inside_roots(Path(source.location), source)
+        if not path.exists():
+            raise MediaNotFoundError(f"there is no file {source.location} on the server's machine")
+        if not path.is_file():
+            raise MediaUnreadableError(f"{source.location} is no regular file; name a video file")
+        return path
+
+    def _inside_roots(self, path: Path, source: MediaSource) -> Path:
+        if not path.is_absolute():
+            raise ArgumentError(
+                f"{path} is not absolute; give the whole path", field="spec.source.absolute_path"
+            )
+        try:
+            real = Path(os.path.realpath(path))
+        except ValueError as error:  # a NUL in the name
+            raise ArgumentError(f"no path: {error}", field="spec.source") from error
+        if any(real.is_relative_to(root) for root in self.media_roots.values()):
+            return real
+        roots = ", ".join(f"{name}={folder}" for name, folder in self.media_roots.items())
+        raise OutsideRootsError(
+            f"{source.location} lies outside the folders in which this server accepts media "
+            f"({roots or 'none'}); move it there, upload it, or start the server with "
+            "--media-root NAME=FOLDER",
+            metadata={"location": source.location},
+        )
+
+    def _root_folder(self, root_id: str) -> Path:
+        if root_id not in self.media_roots:
+            raise ArgumentError(
+                f"there is no media root {root_id!r}; there are: {', '.join(self.media_roots)}",
+                field="spec.source.rooted_path.root_id",
+            )
+        return self.media_roots[root_id]
+
+    def _upload(self, upload_id: str) -> Path:
+        folder = self._uploads_folder / upload_id
+        if UPLOAD_ID.fullmatch(upload_id) and folder.is_dir():
+            for path in folder.iterdir():
+                return path
+        raise UploadNotFoundError(
+            f"there is no upload {upload_id!r} on this server; send the file with UploadMedia",
+            metadata={"upload_id": upload_id},
+        )
+
+
+def _root(name: str, folder: Path) -> Path:
+    real = Path(os.path.realpath(folder))
+    if not real.is_dir():
+        raise StartError(f"media root {name}: {folder} is no folder; give --media-root ID=FOLDER")
+    return real

@@ -1,0 +1,204 @@
+"""Jobs and models: messages of the contract to and from the server's own values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from via.v1 import job_service_pb2, model_service_pb2
+
+from server import jobs
+from server.convert_edit import (
+    duration_message,
+    edit_spec_message,
+    media_message,
+    range_message,
+    rational_message,
+)
+from server.errors import ArgumentError, JobNotFoundError
+from server.jobs import ChunkStored, GroupGathered, JobChanged, JobState, Noted, Progressed
+from server.watching import Watched
+from server.worker_process import FramePicture
+from via_engine.edit_types import ModelCard, Stage
+
+STAGE_NUMBERS = {
+    None: job_service_pb2.JOB_STAGE_UNSPECIFIED,
+    Stage.LOAD: job_service_pb2.JOB_STAGE_LOAD,
+    Stage.GATHER: job_service_pb2.JOB_STAGE_GATHER,
+    Stage.SWAP: job_service_pb2.JOB_STAGE_SWAP,
+    Stage.ASSEMBLE: job_service_pb2.JOB_STAGE_ASSEMBLE,
+}
+STATE_NUMBERS: dict[JobState, job_service_pb2.JobState] = {
+    state: getattr(job_service_pb2, f"JOB_STATE_{state.value}") for state in JobState
+}
+STATES = {number: state for state, number in STATE_NUMBERS.items()}
+
+
+def job_id(name: str) -> str:
+    """The id in a resource name.
+
+    Raises:
+        JobNotFoundError: it is not the name of a job.
+    """
+    collection, _, found = name.partition("/")
+    if collection != "jobs" or not found:
+        raise JobNotFoundError(
+            f"{name!r} is not the name of a job; names look like jobs/0123456789abcdef",
+            metadata={"job": name},
+        )
+    return found
+
+
+def states(numbers: Iterable[job_service_pb2.JobState]) -> frozenset[JobState]:
+    """The states asked for.
+
+    Raises:
+        ArgumentError: one of them is none.
+    """
+    wanted = list(numbers)
+    for number in wanted:
+        if number not in STATES:
+            raise ArgumentError(f"{number} is no state of a job", field="states")
+    return frozenset(STATES[number] for number in wanted)
+
+
+async def upload_parts(
+    parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
+) -> tuple[str, AsyncIterator[bytes]]:
+    """The file name, which comes first, and the bytes that follow.
+
+    Raises:
+        ArgumentError: bytes come before the name; while iterating: the name comes again.
+    """
+    async for first in parts:
+        if first.WhichOneof("part") == "file_name":
+            return first.file_name, _pieces(parts)
+        break
+    raise ArgumentError("the first message carries the name of the file", field="file_name")
+
+
+async def _pieces(
+    parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
+) -> AsyncIterator[bytes]:
+    async for part in parts:
+        if part.WhichOneof("part") != "data":
+            raise ArgumentError("only the first message carries a name", field="file_name")
+        yield part.data
+
+
+def job_message(job: jobs.Job) -> job_service_pb2.Job:
+    """The whole job."""
+    return job_service_pb2.Job(
+        name=job.name,
+        state=STATE_NUMBERS[job.state],
+        spec=edit_spec_message(job.spec),
+        request_id=job.request_id,
+        create_time=_timestamp(job.create_time_s),
+        start_time=_timestamp(job.start_time_s),
+        end_time=_timestamp(job.end_time_s),
+        progress=progress_message(job.progress),
+        error=_error_message(job.error),
+        result=_result_message(job.result),
+        group=None if job.group is None else group_message(job.group),
+        attempt=job.attempt,
+        last_sequence=job.last_sequence,
+        notes=job.notes,
+        media=media_message(job.media),
+    )
+
+
+def progress_message(progress: jobs.JobProgress) -> job_service_pb2.JobProgress:
+    """How far a job is."""
+    return job_service_pb2.JobProgress(
+        stage=STAGE_NUMBERS[progress.stage],
+        frames_done=progress.frames_done,
+        frames_total=progress.frames_total,
+        seconds_per_frame=progress.seconds_per_frame,
+        eta=duration_message(progress.eta_s),
+    )
+
+
+def group_message(group: jobs.GroupInfo) -> job_service_pb2.GroupInfo:
+    """The attention group of a job."""
+    return job_service_pb2.GroupInfo(
+        group_frames=group.group_frames, reused=group.reused, size_bytes=group.size_bytes
+    )
+
+
+def watch_message(watched: Watched) -> job_service_pb2.WatchJobResponse:
+    """One message to a watcher."""
+    message = job_service_pb2.WatchJobResponse(sequence=watched.sequence)
+    match watched.event:
+        case JobChanged(job=job):
+            message.job.CopyFrom(job_message(job))
+        case Progressed(progress=progress):
+            message.progress.CopyFrom(progress_message(progress))
+        case GroupGathered(group=group):
+            message.group.CopyFrom(group_message(group))
+        case ChunkStored(index=index, frame_range=frames):
+            chunk = job_service_pb2.ChunkDone(index=index, frame_range=range_message(frames))
+            message.chunk.CopyFrom(chunk)
+        case Noted(text=text):
+            message.log_line.text = text
+        case None:
+            message.heartbeat.SetInParent()
+    return message
+
+
+def picture_message(picture: FramePicture) -> job_service_pb2.PreviewFrameResponse:
+    """A previewed frame."""
+    return job_service_pb2.PreviewFrameResponse(
+        png=picture.png,
+        source_png=picture.source_png,
+        width=picture.width,
+        height=picture.height,
+    )
+
+
+def model_message(card: ModelCard, *, is_loaded: bool) -> model_service_pb2.Model:
+    """What is known of a model."""
+    return model_service_pb2.Model(
+        name=card.name,
+        kind=card.kind,
+        licence=card.licence,
+        default_steps=card.steps,
+        default_guidance_scale=card.guidance_scale,
+        default_image_guidance_scale=card.image_guidance_scale,
+        long_side_px=card.long_side_px,
+        is_loaded=is_loaded,
+        understands=card.understands,
+    )
+
+
+def _error_message(error: jobs.JobError | None) -> job_service_pb2.JobError | None:
+    if error is None:
+        return None
+    return job_service_pb2.JobError(reason=error.reason, message=error.message)
+
+
+def _result_message(result: jobs.JobResult | None) -> job_service_pb2.JobResult | None:
+    if result is None:
+        return None
+    return job_service_pb2.JobResult(
+        file_name=result.file_name,
+        size_bytes=result.size_bytes,
+        sha256=result.sha256,
+        frame_count=result.frame_count,
+        frame_rate=rational_message(result.frame_rate),
+        width=result.width,
+        height=result.height,
+        stage_times=[
+            job_service_pb2.StageTime(
+                stage=STAGE_NUMBERS[Stage(name)], duration=duration_message(seconds)
+            )
+            for name, seconds in result.stage_seconds
+        ],
+    )
+
+
+def _timestamp(unix_s: float | None) -> Timestamp | None:
+    if unix_s is None:
+        return None
+    message = Timestamp()
+    message.FromMicroseconds(round(unix_s * 1e6))
+    return message

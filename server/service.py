@@ -1,0 +1,130 @@
+"""The job service of the contract: convert, call, convert back."""
+
+# ruff: noqa: N802, ARG002 - the contract names the methods and what they are called with
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from grpc import aio
+from via.v1 import job_service_pb2 as messages
+from via.v1.job_service_pb2_grpc import JobServiceServicer
+
+from server.convert import job_id, job_message, picture_message, states, upload_parts, watch_message
+from server.convert_edit import edit_spec, plan_message
+from server.intake import Intake
+from server.paging import page_limit, page_start, page_token
+from server.results import read_result
+from server.uploads import Uploads
+from server.watching import JobWatcher
+
+Context = aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobServicer(JobServiceServicer):
+    """Edits as long-running jobs."""
+
+    intake: Intake
+    watcher: JobWatcher
+    uploads: Uploads
+
+    async def CreateJob(
+        self, request: messages.CreateJobRequest, context: Context
+    ) -> messages.CreateJobResponse:
+        """Queues an edit."""
+        job = await self.intake.create(edit_spec(request.spec), request_id=request.request_id)
+        return messages.CreateJobResponse(job=job_message(job))
+
+    async def GetJob(
+        self, request: messages.GetJobRequest, context: Context
+    ) -> messages.GetJobResponse:
+        """Reads one job."""
+        job = await asyncio.to_thread(self.intake.ledger.read, job_id(request.name))
+        return messages.GetJobResponse(job=job_message(job))
+
+    async def ListJobs(
+        self, request: messages.ListJobsRequest, context: Context
+    ) -> messages.ListJobsResponse:
+        """Lists jobs, newest first."""
+        limit, before = page_limit(request.page_size), page_start(request.page_token)
+        # One more than the page holds tells whether another page follows.
+        found = await asyncio.to_thread(
+            self.intake.store.page, limit=limit + 1, before=before, states=states(request.states)
+        )
+        page = found[:limit]
+        return messages.ListJobsResponse(
+            jobs=[job_message(job) for _, job in page],
+            next_page_token=page_token(page[-1][0]) if len(found) > limit else "",
+        )
+
+    async def WatchJob(
+        self, request: messages.WatchJobRequest, context: Context
+    ) -> AsyncIterator[messages.WatchJobResponse]:
+        """Follows a job."""
+        watching = self.watcher.watch(job_id(request.name), request.after_sequence)
+        async with aclosing(watching) as events:
+            async for event in events:
+                yield watch_message(event)
+
+    async def CancelJob(
+        self, request: messages.CancelJobRequest, context: Context
+    ) -> messages.CancelJobResponse:
+        """Asks a job to stop."""
+        job = await asyncio.to_thread(self.intake.ledger.cancel, job_id(request.name))
+        return messages.CancelJobResponse(job=job_message(job))
+
+    async def RetryJob(
+        self, request: messages.RetryJobRequest, context: Context
+    ) -> messages.RetryJobResponse:
+        """Queues an ended job again."""
+        job = await asyncio.to_thread(self.intake.ledger.retry, job_id(request.name))
+        self.intake.dispatcher.wake()
+        return messages.RetryJobResponse(job=job_message(job))
+
+    async def DeleteJob(
+        self, request: messages.DeleteJobRequest, context: Context
+    ) -> messages.DeleteJobResponse:
+        """Removes an ended job."""
+        await asyncio.to_thread(self.intake.ledger.delete, job_id(request.name))
+        return messages.DeleteJobResponse()
+
+    async def ValidateEdit(
+        self, request: messages.ValidateEditRequest, context: Context
+    ) -> messages.ValidateEditResponse:
+        """Says what an edit would do."""
+        plan = await self.intake.plan(edit_spec(request.spec))
+        return messages.ValidateEditResponse(plan=plan_message(plan))
+
+    async def PreviewFrame(
+        self, request: messages.PreviewFrameRequest, context: Context
+    ) -> messages.PreviewFrameResponse:
+        """Edits a single frame."""
+        picture = await self.intake.preview(edit_spec(request.spec), request.frame)
+        return picture_message(picture)
+
+    async def UploadMedia(
+        self, request_iterator: AsyncIterator[messages.UploadMediaRequest], context: Context
+    ) -> messages.UploadMediaResponse:
+        """Takes a media file."""
+        file_name, pieces = await upload_parts(request_iterator)
+        receipt = await self.uploads.receive(file_name, pieces)
+        return messages.UploadMediaResponse(
+            upload_id=receipt.upload_id, size_bytes=receipt.size_bytes, sha256=receipt.sha256
+        )
+
+    async def ReadResult(
+        self, request: messages.ReadResultRequest, context: Context
+    ) -> AsyncIterator[messages.ReadResultResponse]:
+        """Reads the finished clip."""
+        job = await asyncio.to_thread(self.intake.ledger.read, job_id(request.name))
+        pieces = read_result(
+            job, offset_bytes=request.offset_bytes, limit_bytes=request.limit_bytes
+        )
+        async with aclosing(pieces):
+            async for data in pieces:
+                yield messages.ReadResultResponse(data=data)

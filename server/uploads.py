@@ -1,0 +1,128 @@
+"""Media files sent by callers that share no disk with this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from server.errors import ArgumentError, UploadTooLargeError
+from via_engine.errors import DiskFullError
+
+MAX_PIECE_BYTES = 1 << 20
+MAX_NAME_BYTES = 200
+KEPT_S = 24 * 3600
+PARTIAL_SUFFIX = ".partial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What arrived: the id to name it by, its size, the SHA-256 of its bytes in hex."""
+
+    upload_id: str
+    size_bytes: int
+    sha256: str
+
+
+class Uploads:
+    """The folder of uploads, one folder each, named by its id and holding one file."""
+
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+
+    async def receive(self, file_name: str, pieces: AsyncIterator[bytes]) -> Receipt:
+        """Stores the pieces in order; the file is durable when this returns.
+
+        Raises:
+            ArgumentError: the name is more than a name, or a piece is too large.
+            UploadTooLargeError: more bytes came than this server takes.
+            DiskFullError: no space is left.
+        """
+        check_file_name(file_name)
+        # The folder gets its final name once all is there.
+        partial = self._folder / f"{secrets.token_hex(16)}{PARTIAL_SUFFIX}"
+        try:
+            partial.mkdir(parents=True)
+            size_bytes, sha256 = await self._write(partial / file_name, pieces)
+            upload_id = self._publish(partial, f"{sha256}/{file_name}")
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise DiskFullError(f"no space is left for uploads in {self._folder}") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return Receipt(upload_id=upload_id, size_bytes=size_bytes, sha256=sha256)
+
+    def clean(self, *, used: Collection[str]) -> None:
+        """Removes halves of uploads, and day-old ones that no job in `used` names."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        oldest_s = time.time() - KEPT_S
+        for folder in self._folder.iterdir():
+            is_unused = folder.name not in used and folder.stat().st_mtime < oldest_s
+            if is_unused or folder.name.endswith(PARTIAL_SUFFIX):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _publish(self, partial: Path, content: str) -> str:
+        """Makes an upload known. The same file sent again is the same upload, and keeps its path:
+        what was computed for it stays valid.
+        """
+        upload_id = hashlib.sha256(content.encode()).hexdigest()[:32]
+        folder = self._folder / upload_id
+        if folder.is_dir():
+            os.utime(folder)
+        else:
+            partial.rename(folder)
+        return upload_id
+
+    async def _write(self, path: Path, pieces: AsyncIterator[bytes]) -> tuple[int, str]:
+        digest, size_bytes = hashlib.sha256(), 0
+        with path.open("wb") as file:
+            async for piece in pieces:
+                size_bytes += len(piece)
+                self._check_size(len(piece), size_bytes)
+                digest.update(piece)
+                await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(_flush, file)
+        return size_bytes, digest.hexdigest()
+
+    def _check_size(self, piece_bytes: int, size_bytes: int) -> None:
+        if piece_bytes > MAX_PIECE_BYTES:
+            raise ArgumentError(
+                f"{piece_bytes} bytes in one message; send at most {MAX_PIECE_BYTES}", field="data"
+            )
+        if size_bytes > self._max_bytes:
+            raise UploadTooLargeError(
+                f"the upload holds more than the {self._max_bytes} bytes this server takes; send a "
+                "shorter clip, or put the file below one of its media roots",
+                metadata={"limit_bytes": str(self._max_bytes)},
+            )
+
+
+def check_file_name(file_name: str) -> None:
+    """Refuses what is not the plain name of one visible file.
+
+    Raises:
+        ArgumentError: the name holds a folder, control characters, or is too long.
+    """
+    is_plain = PurePosixPath(file_name).name == file_name and "\\" not in file_name
+    is_visible = file_name.isprintable() and not file_name.startswith(".")
+    if not (is_plain and is_visible and 0 < len(file_name.encode()) <= MAX_NAME_BYTES):
+        raise ArgumentError(
+            f"{file_name!r} is no plain file name; send the name without its folders, at most "
+            f"{MAX_NAME_BYTES} bytes long",
+            field="file_name",
+        )
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

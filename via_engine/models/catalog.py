@@ -1,0 +1,132 @@
+"""The models this machine knows, read from their folders without loading them. No torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict, cast
+
+from via_engine.config import EngineConfig
+from via_engine.edit_types import ModelCard
+from via_engine.errors import ModelError, UnknownModelError
+from via_engine.starter.bundle import starter_editor_folder
+
+STARTER_NAME = "starter"
+CARD_FILE = "via_model.json"
+
+
+class _CardValues(TypedDict):
+    """What a card file may say; the defaults are those of the InstructPix2Pix checkpoints."""
+
+    name: str
+    kind: str
+    steps: int
+    guidance_scale: float
+    image_guidance_scale: float
+    long_side_px: int
+    multiple_px: int
+    licence: str
+    understands: list[str]
+
+
+_DEFAULTS = _CardValues(
+    name="",
+    kind="instruct-pix2pix",
+    steps=10,
+    guidance_scale=7.5,
+    image_guidance_scale=1.5,
+    long_side_px=512,
+    multiple_px=64,
+    licence="unknown",
+    understands=[],
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCatalog:
+    """All models of this machine, the default first."""
+
+    cards: tuple[ModelCard, ...]
+
+    def card(self, name: str) -> ModelCard:
+        """The card of that name.
+
+        Raises:
+            UnknownModelError: there is none; the message lists the names there are.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return card
+        known = ", ".join(card.name for card in self.cards)
+        raise UnknownModelError(f"no model is called {name!r}; this machine knows: {known}")
+
+
+def load_catalog(config: EngineConfig) -> ModelCatalog:
+    """The starter and the models of `config.model_folders`, under the names given there.
+
+    Raises:
+        ModelIntegrityError: the starter's weights are missing or altered.
+        ModelError: a folder is no diffusers pipeline, its card is faulty, or a name comes twice.
+    """
+    folders = ((STARTER_NAME, starter_editor_folder()), *config.model_folders)
+    names = [name for name, _ in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelError(f"two models are called {name!r}; give each folder its own name")
+    return ModelCatalog(cards=tuple(read_card(name, folder) for name, folder in folders))
+
+
+def read_card(name: str, folder: Path) -> ModelCard:
+    """The card of one diffusers pipeline folder, with `via_model.json` where it has one.
+
+    Raises:
+        ModelError: the folder is no diffusers pipeline or its card is faulty.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(
+            f"model {name!r}: {folder} holds no model_index.json; "
+            "point to a diffusers pipeline folder in safetensors format"
+        )
+    values = _card_values(folder / CARD_FILE)
+    return ModelCard(
+        name=name,
+        kind=values["kind"],
+        folder=folder,
+        steps=values["steps"],
+        guidance_scale=float(values["guidance_scale"]),
+        image_guidance_scale=float(values["image_guidance_scale"]),
+        long_side_px=values["long_side_px"],
+        multiple_px=values["multiple_px"],
+        licence=values["licence"],
+        understands=tuple(values["understands"]),
+    )
+
+
+def _card_values(path: Path) -> _CardValues:
+    if not path.is_file():
+        return _DEFAULTS
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ModelError(f"{path} holds no JSON object")
+    for key, value in given.items():
+        _check_value(path, key, value)
+    return cast(_CardValues, {**_DEFAULTS, **given})
+
+
+def _check_value(path: Path, key: str, value: object) -> None:
+    if key not in _DEFAULTS:
+        raise ModelError(f"{path}: unknown key {key!r}; a card knows {', '.join(_DEFAULTS)}")
+    default = cast(dict[str, object], _DEFAULTS)[key]
+    if isinstance(default, int | float):
+        kinds = int if isinstance(default, int) else int | float
+        if not isinstance(value, kinds) or isinstance(value, bool) or value < 1:
+            raise ModelError(f"{path}: {key} is {value!r}; give a number of at least 1")
+    elif isinstance(default, list):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ModelError(f"{path}: {key} is {value!r}; give a list of texts")
+    elif not isinstance(value, str):
+        raise ModelError(f"{path}: {key} is {value!r}; give a text")

@@ -1,0 +1,183 @@
+"""R'G'B' pictures to durable chunks of video that can be joined without encoding again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from via_engine.edit_types import ColourTags, FinishedChunk, FrameRange, MediaInfo, OutputFormat
+from via_engine.errors import OutputError
+from via_engine.picture.colour import delivery_tags
+from via_engine.picture.durable_file import durable_file, output_errors, sha256_of
+from via_engine.picture.planes import frame_from_picture
+
+_LIMITED_RANGE: Final = 1
+_PRORES_OPTIONS: Final = {"profile": "hq", "vendor": "apl0"}
+# Without B-frames packets are in display order, and every chunk is a closed group of pictures.
+_H264_OPTIONS: Final = {"crf": "16", "bf": "0", "flags": "+cgop", "preset": "medium"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipGeometry:
+    """Shape and tags of a written clip. Sizes in pixels, upright."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    sample_aspect_ratio: Fraction
+    colour: ColourTags
+
+    @classmethod
+    def of(cls, media: MediaInfo) -> ClipGeometry:
+        """Geometry of a result made from all of the picture of `media`."""
+        is_turned = media.rotation_degrees % 180 == 90
+        width, height = media.width, media.height
+        ratio = media.sample_aspect_ratio
+        return cls(
+            width=height if is_turned else width,
+            height=width if is_turned else height,
+            frame_rate=media.frame_rate,
+            sample_aspect_ratio=1 / ratio if is_turned else ratio,
+            colour=delivery_tags(media.colour, media.height),
+        )
+
+
+def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
+    folder: Path,
+    index: int,
+    frame_range: FrameRange,
+    frames: Iterable[NDArray[np.float32]],
+    geometry: ClipGeometry,
+    output_format: OutputFormat,
+) -> FinishedChunk:
+    """Encodes exactly the frames of the range into a durable file in `folder`.
+
+    Args:
+        folder: existing folder of the job.
+        index: place of the chunk in the clip, from 0.
+        frame_range: what the frames are; as many must come.
+        frames: (H, W, 3) float32 R'G'B' in 0..1, upright.
+        geometry: size, rate and tags; its matrix is the one the samples are made with.
+        output_format: codec and container.
+
+    Raises:
+        OutputError: a frame of another shape, or not finite; too few or too many frames; the
+            folder cannot be written.
+        DiskFullError: no space is left.
+    """
+    target = folder / f"chunk_{index:05d}{output_format.suffix}"
+    with durable_file(target) as partial, _encoder(partial, geometry, output_format) as encoder:
+        for frame in frames:
+            encoder.write(frame)
+        if encoder.frames_written != frame_range.frame_count:
+            raise OutputError(
+                f"{target.name} was to hold {frame_range.frame_count} frames, "
+                f"{encoder.frames_written} came; this is a fault in Via, please report it"
+            )
+    return FinishedChunk(
+        index=index,
+        frame_range=frame_range,
+        path=target,
+        sha256=sha256_of(target),
+        size_bytes=target.stat().st_size,
+    )
+
+
+class _Encoder:
+    """One open video file that takes pictures."""
+
+    def __init__(
+        self, container: OutputContainer, geometry: ClipGeometry, output_format: OutputFormat
+    ) -> None:
+        self._container = container
+        self._geometry = geometry
+        self._stream = _add_stream(container, geometry, output_format)
+        self.frames_written = 0
+
+    def write(self, picture: NDArray[np.float32]) -> None:
+        """Encodes the next picture."""
+        self._refuse_unfit(picture)
+        colour = self._geometry.colour
+        frame = frame_from_picture(picture, str(self._stream.pix_fmt), colour.matrix)
+        _tag(frame, colour)
+        # One tick is 1/numerator of a second, so that a frame is a whole number of ticks.
+        frame.time_base = Fraction(1, self._geometry.frame_rate.numerator)
+        frame.duration = self._geometry.frame_rate.denominator
+        frame.pts = self.frames_written * frame.duration
+        self.frames_written += 1
+        self._encode(frame)
+
+    def finish(self) -> None:
+        """Writes what the codec still holds, and the file's index."""
+        self._encode(None)
+        with output_errors(Path(self._container.name)):
+            self._container.close()
+
+    def _encode(self, frame: VideoFrame | None) -> None:
+        with output_errors(Path(self._container.name)):
+            self._container.mux(self._stream.encode(frame))
+
+    def _refuse_unfit(self, picture: NDArray[np.float32]) -> None:
+        shape = (self._geometry.height, self._geometry.width, 3)
+        if picture.shape != shape or picture.dtype != np.float32:
+            raise OutputError(
+                f"frame {self.frames_written} of a chunk is {picture.shape} {picture.dtype}, "
+                f"the clip needs {shape} float32; this is a fault in Via, please report it"
+            )
+        if not np.isfinite(picture).all():
+            raise OutputError(
+                f"frame {self.frames_written} of a chunk holds values that are no numbers; the "
+                "model has overflowed, retry with dtype float32"
+            )
+
+
+@contextmanager
+def _encoder(path: Path, geometry: ClipGeometry, output_format: OutputFormat) -> Iterator[_Encoder]:
+    with output_errors(path):
+        container = av.open(path, "w", format=output_format.suffix.removeprefix("."))
+    try:
+        encoder = _Encoder(container, geometry, output_format)
+        yield encoder
+        encoder.finish()
+    except BaseException:
+        # The file goes away; what closing it says now would only hide the cause.
+        with suppress(av.FFmpegError, OSError):
+            container.close()
+        raise
+
+
+def _add_stream(
+    container: OutputContainer, geometry: ClipGeometry, output_format: OutputFormat
+) -> VideoStream:
+    rate, colour = geometry.frame_rate, geometry.colour
+    if output_format is OutputFormat.PRORES_422_HQ_MOV:
+        stream = container.add_stream("prores_ks", rate=rate, options=_PRORES_OPTIONS)
+        stream.pix_fmt = "yuv422p10le"
+    else:
+        stream = container.add_stream("libx264", rate=rate, options=_H264_OPTIONS)
+        is_even = geometry.width % 2 == 0 and geometry.height % 2 == 0
+        stream.pix_fmt = "yuv420p" if is_even else "yuv444p"
+    stream.width, stream.height = geometry.width, geometry.height
+    codec = stream.codec_context
+    codec.sample_aspect_ratio = geometry.sample_aspect_ratio
+    codec.time_base = Fraction(1, rate.numerator)
+    codec.color_primaries, codec.color_trc = colour.primaries, colour.transfer
+    codec.colorspace, codec.color_range = colour.matrix, _LIMITED_RANGE
+    return stream
+
+
+def _tag(frame: VideoFrame, colour: ColourTags) -> None:
+    # ProRes writes its header from the frame, the container from the codec: both need the tags.
+    frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
+    frame.colorspace, frame.color_range = colour.matrix, _LIMITED_RANGE

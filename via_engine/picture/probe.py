@@ -1,0 +1,107 @@
+"""What a media file holds, found by looking at it rather than by believing its header."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from via_engine.edit_types import ColourTags, MediaInfo
+from via_engine.errors import MediaError, MediaUnreadableError
+from via_engine.picture.colour import UNSPECIFIED
+from via_engine.picture.container import media_identity, open_media, video_stream
+from via_engine.picture.picture_index import picture_index
+from via_engine.picture.rate import exact_rate
+from via_engine.picture.timecode import timecode_at
+
+_FULL_RANGE = 2
+_INTERLACED_FIELD_ORDERS = {2, 3, 4, 5}
+
+
+def probe_media(path: Path) -> MediaInfo:
+    """Describes the first video stream of a file.
+
+    `frame_count` counts the pictures decoding gives. `rotation_degrees` is how far stored pictures
+    have to be turned counter-clockwise to stand upright: 0, 90, 180 or 270.
+
+    Raises:
+        MediaNotFoundError: there is no file.
+        MediaUnreadableError: not a video Via reads, damaged, or refused.
+    """
+    identity = media_identity(path)
+    index = picture_index(path, identity)
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        picture = _first_picture(container, stream, path)
+        reported = _reported_rates(stream, path)
+        frame_rate, is_variable_rate = exact_rate(index.times, index.time_base, reported)
+        return MediaInfo(
+            path=path,
+            width=picture.width,
+            height=picture.height,
+            frame_rate=frame_rate,
+            frame_count=len(index.times),
+            codec=stream.codec.canonical_name,
+            pixel_format=picture.format.name,
+            bits_per_sample=max(component.bits for component in picture.format.components),
+            sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+            colour=_colour_tags(stream, picture),
+            rotation_degrees=round(picture.rotation / 90) * 90 % 360,
+            is_interlaced=_is_interlaced(stream, picture),
+            is_variable_rate=is_variable_rate,
+            start_timecode=_start_timecode(container, stream, frame_rate),
+            size_bytes=container.size,
+            identity=identity,
+        )
+
+
+def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    for picture in container.decode(stream):
+        return picture
+    raise MediaUnreadableError(f"{path} holds no decodable picture; the file may be damaged")
+
+
+def _reported_rates(stream: VideoStream, path: Path) -> list[Fraction]:
+    rates = [rate for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
+    if not rates:
+        raise MediaUnreadableError(f"{path} gives no frame rate; rewrap it as MOV or MP4")
+    return rates
+
+
+def _colour_tags(stream: VideoStream, picture: VideoFrame) -> ColourTags:
+    """Tags of the picture's own header, where it is silent those of the container."""
+    container = stream.codec_context
+    return ColourTags(
+        primaries=_first_said(picture.color_primaries, container.color_primaries),
+        transfer=_first_said(picture.color_trc, container.color_trc),
+        matrix=_first_said(picture.colorspace, container.colorspace),
+        full_range=(
+            picture.format.is_rgb
+            or picture.format.name.startswith("yuvj")
+            or _FULL_RANGE in (picture.color_range, container.color_range)
+        ),
+    )
+
+
+def _first_said(*values: int) -> int:
+    return next((int(value) for value in values if value != UNSPECIFIED), UNSPECIFIED)
+
+
+def _is_interlaced(stream: VideoStream, picture: VideoFrame) -> bool:
+    field_order = stream.codec_context.field_order
+    return picture.interlaced_frame or field_order in _INTERLACED_FIELD_ORDERS
+
+
+def _start_timecode(
+    container: InputContainer, stream: VideoStream, frame_rate: Fraction
+) -> str | None:
+    """Label of frame 0 in its usual form; None when absent or impossible at this rate."""
+    sources = (stream, container, *container.streams)
+    label = next((text for source in sources if (text := source.metadata.get("timecode"))), None)
+    try:
+        return timecode_at(label, frame_rate, 0) if label else None
+    except MediaError:
+        return None

@@ -1,0 +1,148 @@
+"""Trains the starter autoencoder on frames of the world and on photo-like pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from torch.nn import functional
+
+from via_engine.starter.render import render_frame
+from via_engine.starter.training_run import TrainingRun, VaeSettings
+from via_engine.starter.world import Scene, edited_scene, possible_instructions, random_scene
+
+LATENT_CHANNELS = 16
+_CROP = 64
+
+
+def build_vae() -> AutoencoderKL:
+    """An untrained autoencoder: factor 8, 16 latent channels, narrow at full resolution."""
+    vae = AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 128),
+        layers_per_block=1,
+        norm_num_groups=8,
+        latent_channels=LATENT_CHANNELS,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+        sample_size=128,
+    )
+    _start_nearly_linear(vae)
+    return vae
+
+
+def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
+    """Fit the autoencoder, from the run's last checkpoint if it has one.
+
+    The loss is the absolute error of pixels and of their differences to neighbours, plus a
+    very small Kullback-Leibler term. At the end the latents are normalised inside the weights.
+    """
+    vae = build_vae().to(run.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+    run.resume(vae, optimizer)
+    pictures = _picture_batches(
+        settings.seed + run.step + 1_000_003 * run.rank, settings.batch_size, run.device
+    )
+    while run.continues(settings.steps):
+        run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
+        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+            loss = _vae_loss(vae, next(pictures), settings.kl_weight)
+        loss.backward()  # type: ignore[no-untyped-call]
+        run.share_gradients(vae)
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        run.advance(float(loss.detach()), settings.batch_size, vae, optimizer)
+    run.save(vae, optimizer)
+    normalise_latents(vae, _picture_batches(settings.seed + 999_983, 32, run.device))
+    run.finish(vae)
+
+
+def pixels_to_tensor(frames: np.ndarray) -> Tensor:
+    """(batch, height, width, 3) uint8 RGB to (batch, 3, height, width) float32 in [-1, 1]."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def normalise_latents(vae: AutoencoderKL, pictures: Iterator[Tensor], batches: int = 12) -> None:
+    """Fold mean and deviation of every latent channel into the 1x1 convolutions, in place.
+
+    InstructPix2Pix gives the UNet source latents that are not multiplied by the scaling factor,
+    so the plain latents themselves must be of unit size; the scaling factor stays 1.
+    """
+    modes = torch.cat([vae.encode(next(pictures)).latent_dist.mode() for _ in range(batches)])
+    mean, deviation = modes.mean((0, 2, 3)), modes.std((0, 2, 3))
+    to_latents, from_latents = vae.quant_conv, vae.post_quant_conv
+    weight, bias = to_latents.weight, to_latents.bias
+    weight[:LATENT_CHANNELS] /= deviation[:, None, None, None]
+    bias[:LATENT_CHANNELS] = (bias[:LATENT_CHANNELS] - mean) / deviation
+    bias[LATENT_CHANNELS:] -= 2 * deviation.log()
+    from_latents.bias += (from_latents.weight[..., 0, 0] * mean).sum(1)
+    from_latents.weight *= deviation[None, :, None, None]
+
+
+@torch.no_grad()
+def _start_nearly_linear(vae: AutoencoderKL) -> None:
+    """Orthogonal convolutions, silent residual branches, little noise on the latents.
+
+    Pictures then pass through the bottleneck from the first step on, and training needs a
+    quarter of the steps that the usual initial weights need.
+    """
+    for name, layer in vae.named_modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.orthogonal_(layer.weight)
+            torch.nn.init.zeros_(torch.as_tensor(layer.bias))
+            if "resnets" in name and name.endswith("conv2"):
+                torch.nn.init.zeros_(layer.weight)
+    vae.quant_conv.bias[LATENT_CHANNELS:] -= 4
+
+
+def _vae_loss(vae: AutoencoderKL, pictures: Tensor, kl_weight: float) -> Tensor:
+    latent_dist = vae.encode(pictures).latent_dist
+    decoded = vae.decode(latent_dist.sample()).sample.float()
+    pixels = (decoded - pictures).abs().mean() + (decoded - pictures).square().mean()
+    edges = sum(
+        functional.l1_loss(decoded.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3)
+    )
+    return pixels + 0.5 * edges + kl_weight * latent_dist.kl().float().mean() / pictures[0].numel()
+
+
+def _picture_batches(seed: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Random crops of random frames, edited or not: (batch, 3, 64, 64) in [-1, 1]."""
+    chance = np.random.default_rng((17, seed))
+    reserve: list[np.ndarray] = []
+    while True:
+        reserve += _frames_of(_random_variant(chance), chance)
+        if len(reserve) < 4 * batch_size:
+            continue
+        chosen = chance.permutation(len(reserve))[:batch_size]
+        crops = np.stack([_crop(reserve[index], chance) for index in chosen])
+        # A frame serves a few times before it makes room: drawing it costs more than a crop.
+        reserve = reserve[batch_size // 8 :]
+        yield pixels_to_tensor(crops).to(device, memory_format=torch.channels_last)
+
+
+def _random_variant(chance: np.random.Generator) -> Scene:
+    seed = int(chance.integers(1 << 30))
+    scene = random_scene(seed)
+    if chance.random() < 0.5:
+        return scene
+    return edited_scene(scene, possible_instructions(scene, seed)[0])
+
+
+def _frames_of(scene: Scene, chance: np.random.Generator) -> list[np.ndarray]:
+    size = int(chance.choice((96, 128, 128, 192)))
+    frame = int(chance.integers(scene.frame_count))
+    return [render_frame(scene, frame, width=size, height=size)]
+
+
+def _crop(frame: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    top, left = (int(chance.integers(side - _CROP + 1)) for side in frame.shape[:2])
+    crop = frame[top : top + _CROP, left : left + _CROP]
+    return np.ascontiguousarray(crop[:, ::-1] if chance.random() < 0.5 else crop)

@@ -1,0 +1,204 @@
+"""One training run: its settings, clock, checkpoints, progress line and closing record."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+
+_CHECKPOINT_PERIOD_S = 180.0
+_PROGRESS_PERIOD_S = 20.0
+_WARM_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeSettings:
+    """How the autoencoder is trained; `batch_size` is that of one process."""
+
+    steps: int = 6000
+    batch_size: int = 16
+    learning_rate: float = 1.5e-3
+    kl_weight: float = 2e-4
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorSettings:
+    """How UNet and text encoder are trained; `batch_size` is that of one process.
+
+    `families` source scenes with all their edits are drawn and encoded first.
+    """
+
+    steps: int = 6000
+    batch_size: int = 32
+    learning_rate: float = 7e-4
+    families: int = 4000
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord:
+    """What a finished or running training has cost and reached."""
+
+    command: str
+    seed: int
+    steps: int
+    samples: int
+    wall_time_s: float
+    device: str
+    final_loss: float
+
+    def as_json(self) -> dict[str, str | int | float]:
+        """Plain values for the JSON beside the weights."""
+        return asdict(self)
+
+
+@dataclass(kw_only=True)
+class TrainingRun:
+    """State of one resumable training; checkpoints lie in `folder`.
+
+    Several processes may train together, each on its own batches: `rank` is this one's number
+    among `processes`. On CPUs that shares cores better than several threads in one process.
+    """
+
+    name: str
+    folder: Path
+    device: torch.device
+    seed: int
+    rank: int = 0
+    processes: int = 1
+    time_limit_s: float = math.inf
+    step: int = 0
+    samples: int = 0
+    wall_time_s: float = 0.0
+    loss: float = math.nan
+    _clock: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
+    _reported: float = 0.0
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file training resumes from."""
+        return self.folder / f"{self.name}.pt"
+
+    @property
+    def finished(self) -> Path:
+        """The file with the weights to use."""
+        return self.folder / f"{self.name}_weights.pt"
+
+    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Load model, optimizer and counters of an earlier run, if there was one."""
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.step, self.samples = state["step"], state["samples"]
+        self.wall_time_s, self.loss = state["wall_time_s"], state["loss"]
+
+    def continues(self, steps: int) -> bool:
+        """Whether another step is due."""
+        going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
+        return self._agreed(going)
+
+    def share_gradients(self, model: nn.Module) -> None:
+        """Average the gradients of all processes, in place."""
+        if self.processes == 1:
+            return
+        gradients = [one.grad for one in model.parameters() if one.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        pieces = (flat / self.processes).split([gradient.numel() for gradient in gradients])
+        for gradient, piece in zip(gradients, pieces, strict=True):
+            gradient.copy_(piece.view_as(gradient))
+
+    def wait_for_all(self) -> None:
+        """Return once every process has come here."""
+        if self.processes > 1:
+            distributed.barrier()
+
+    def set_learning_rate(
+        self, optimizer: torch.optim.Optimizer, peak: float, steps: int
+    ) -> None:
+        """Linear warm-up, then a cosine down to a twentieth of the peak."""
+        warm = min(1.0, (self.step + 1) / _WARM_STEPS)
+        decay = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / steps)))
+        for group in optimizer.param_groups:
+            group["lr"] = peak * warm * (0.05 + 0.95 * decay)
+
+    def advance(
+        self, loss: float, samples: int, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Count one step; report and write a checkpoint when it is time."""
+        now = time.monotonic()
+        self.wall_time_s += now - self._clock
+        self._clock = now
+        self.step += 1
+        self.samples += samples * self.processes
+        self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+        if self.rank:
+            return
+        if now - self._reported > _PROGRESS_PERIOD_S:
+            self._reported = now
+            rate = self.samples / max(self.wall_time_s, 1e-9)
+            sys.stderr.write(
+                f"{self.name} step {self.step} samples {self.samples} loss {self.loss:.4f} "
+                f"{rate:.0f} samples/s {self.wall_time_s / 60:.1f} min\n"
+            )
+        if now - self._saved > _CHECKPOINT_PERIOD_S:
+            self.save(model, optimizer)
+
+    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write the checkpoint in one motion."""
+        if self.rank:
+            return
+        self._saved = time.monotonic()
+        state = {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": self.step,
+            "samples": self.samples,
+            "wall_time_s": self.wall_time_s,
+            "loss": self.loss,
+        }
+        self._write(state, self.checkpoint)
+
+    def finish(self, model: nn.Module) -> None:
+        """Write the weights to use, with the record of how they came about."""
+        if self.rank:
+            return
+        state = {"model": model.state_dict(), "record": self.record().as_json()}
+        self._write(state, self.finished)
+
+    def record(self) -> TrainingRecord:
+        """What the run has cost and reached so far."""
+        return TrainingRecord(
+            command=f"python -m via_engine.starter.train {self.name} --seed {self.seed}",
+            seed=self.seed,
+            steps=self.step,
+            samples=self.samples,
+            wall_time_s=round(self.wall_time_s, 1),
+            device=self.device.type,
+            final_loss=round(self.loss, 5),
+        )
+
+    def _agreed(self, going: bool) -> bool:
+        """Whether every process wants to go on."""
+        if self.processes == 1:
+            return going
+        votes = torch.tensor([int(going)])
+        distributed.all_reduce(votes, distributed.ReduceOp.MIN)
+        return bool(votes.item())
+
+    def _write(self, state: dict[str, object], path: Path) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(".part")
+        torch.save(state, half)
+        os.replace(half, path)
