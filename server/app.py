@@ -206,15 +206,14 @@ async def _wait_until(stopping: asyncio.Event, config: ServerConfig, parts: Part
     if config.idle_exit_s is None:
         await stopping.wait()
         return
-    calls = parts.interceptor.calls
     while not stopping.is_set():
         try:
             await asyncio.wait_for(stopping.wait(), config.idle_exit_s / IDLE_CHECKS)
         except TimeoutError:
-            idle_s = time.monotonic() - calls.last_end_s
-            if calls.open_calls or idle_s < config.idle_exit_s:
-                continue
-            if not await asyncio.to_thread(parts.ledger.open_count):
+            idle_s = parts.interceptor.calls.idle_s(time.monotonic())
+            if idle_s >= config.idle_exit_s and not await asyncio.to_thread(
+                parts.ledger.open_count
+            ):
                 log.info("idle", idle_s=round(idle_s))
                 return
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -113,7 +114,7 @@ async def run(config: ServerConfig, catalog: ModelCatalog) -> None:
     Raises:
         StartError, StateFolderError: the server cannot start.
     """
-    _set_up_logging()
+    set_up_logging()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -125,9 +126,24 @@ async def run(config: ServerConfig, catalog: ModelCatalog) -> None:
     await serve(config, catalog, stopping=stopping, on_ready=tell)
 
 
-def _set_up_logging() -> None:
-    # Standard output belongs to the one line of JSON.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+def set_up_logging() -> None:
+    """Sends the log to standard error, a line for each event."""
+    # Standard output belongs to the one line of JSON. The standard library's handlers outlive a
+    # terminal that was closed; a server must not end because nobody reads its log.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    structlog.configure(
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The default shows local variables, a token among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
+        ],
+    )
 
 
 def _listen_address(text: str) -> tuple[str, int]:

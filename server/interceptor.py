@@ -87,6 +87,10 @@ class CallCount:
     open_calls: int = 0
     last_end_s: float
 
+    def idle_s(self, now_s: float) -> float:
+        """Seconds without any call; 0 while one is under way."""
+        return 0.0 if self.open_calls else now_s - self.last_end_s
+
 
 class CallInterceptor(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Admits callers, counts calls, and translates errors, for all four kinds of calls."""

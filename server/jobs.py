@@ -36,12 +36,12 @@ RETRYABLE = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED
 
 _STOPS = frozenset({JobState.CANCEL_REQUESTED, JobState.FAILED, JobState.INTERRUPTED})
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.LOADING_MODELS, JobState.CANCELLED, JobState.FAILED}),
+    JobState.QUEUED: frozenset({JobState.LOADING_MODELS, JobState.CANCELLED}),
     JobState.LOADING_MODELS: _STOPS | {JobState.RUNNING},
     JobState.RUNNING: _STOPS | {JobState.SUCCEEDED},
     # The result may be there before the wish to stop is seen.
     JobState.CANCEL_REQUESTED: ENDED,
-    JobState.INTERRUPTED: frozenset({JobState.QUEUED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.INTERRUPTED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset({JobState.QUEUED}),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),

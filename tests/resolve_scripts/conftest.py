@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,35 @@ from resolve_scripts.cli import app
 from resolve_scripts.client import ViaClient
 from tests.resolve_scripts.fake_server import FakeServer, serving
 
+ROOT = Path(__file__).parents[2]
+
 Via = Callable[..., Result]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealServer:
+    """The real server in a process of its own, with an engine that needs no model."""
+
+    address: str
+    state_folder: Path
+
+
+@pytest.fixture(scope="session")
+def real_server(
+    tmp_path_factory: pytest.TempPathFactory, shared_media: Path
+) -> Iterator[RealServer]:
+    """A server that accepts the real clips."""
+    state = tmp_path_factory.mktemp("state")
+    roots = ["--media-root", f"shared={shared_media}"]
+    command = [sys.executable, "-m", "tests.server.fake_engine_server", *roots]
+    with subprocess.Popen(
+        [*command, "--state-folder", str(state)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        yield RealServer(address=told["address"], state_folder=state)
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from via.v1 import edit_pb2, job_service_pb2, media_pb2
 from resolve_scripts.client import RETRY_DELAYS_S, ViaClient
 from resolve_scripts.errors import (
     InvalidEditError,
+    NotKnownError,
     ServerBusyError,
-    ServerRefusedError,
     ServerUnreachableError,
     TransferError,
     ViaClientError,
@@ -47,9 +47,9 @@ def test_a_refusal_is_not_tried_again_and_keeps_the_servers_reason(client: ViaCl
     with pytest.raises(InvalidEditError, match="no model nonesuch") as caught:
         client.create_job(wrong)
     assert (caught.value.reason, caught.value.exit_code) == ("MODEL_UNKNOWN", 2)
-    with pytest.raises(ServerRefusedError) as missing:
+    with pytest.raises(NotKnownError) as missing:
         client.get_job("jobs/none")
-    assert (missing.value.reason, missing.value.exit_code) == ("JOB_NOT_FOUND", 1)
+    assert (missing.value.reason, missing.value.exit_code) == ("JOB_NOT_FOUND", 2)
 
 
 def test_a_full_queue_is_an_error_of_its_own(fake: FakeServer, client: ViaClient) -> None:

@@ -103,10 +103,7 @@ def test_a_failed_job_ends_1_with_the_servers_words(via: Via, fake: FakeServer, 
     assert "the media was replaced (jobs/1)" in done.stderr
 
 
-def test_a_server_that_does_not_answer_ends_3(
-    via: Via, clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("resolve_scripts.client.RETRY_DELAYS_S", ())
+def test_a_server_that_does_not_answer_ends_3(via: Via, clip: Path) -> None:
     done = via("edit", clip, "x", "--server", "127.0.0.1:1")
     assert (done.exit_code, done.stdout) == (3, "")
     assert "127.0.0.1:1" in done.stderr

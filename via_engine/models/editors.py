@@ -91,7 +91,7 @@ class InstructPix2PixEditor:
 
     def unread_part(self, text: str) -> str:
         """The end of `text` that the text encoder has no room for; mostly empty."""
-        token_ids = self.tokenizer(text).input_ids
+        token_ids = self.tokenizer(text, verbose=False).input_ids
         return str(self.tokenizer.decode(token_ids[self._token_limit - 1 : -1])).strip()
 
     @torch.no_grad()

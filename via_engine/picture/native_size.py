@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 
 _LUMA: Final = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
-_WINDOW_SIGMA_PX: Final = 2.0
-# Variance of one 8-bit code: structure below it is noise of the model.
-_NOISE_VARIANCE: Final = np.float32((1.14 / 255) ** 2)
+# Structure is what is finer than this, at working size: slow ramps resemble one another by chance.
+_STRUCTURE_SIGMA_PX: Final = 1.5
+_WINDOW_SIGMA_PX: Final = 3.0
+# Variance of half an 8-bit code: structure below it is noise of the model.
+_NOISE_VARIANCE: Final = np.float32((0.57 / 255) ** 2)
 # Correlation of structure up to which detail is dropped, and from which it is kept.
-_UNRELATED: Final = 0.6
-_SAME: Final = 0.95
+_UNRELATED: Final = 0.5
+_SAME: Final = 0.9
 _MAX_DETAIL_GAIN: Final = 1.5
 
 
@@ -61,12 +63,10 @@ def to_native_size(source: Picture, source_round_trip: Picture, edited: Picture)
 
 def _detail_gain(source_round_trip: Picture, edited: Picture) -> Picture:
     """Factor (h, w) in 0..1.5 for source detail: local contrast gain where structure agrees."""
-    before = cv2.transform(source_round_trip, _LUMA)
-    after = cv2.transform(edited, _LUMA)
-    mean_before, mean_after = _local_mean(before), _local_mean(after)
-    covariance = _local_mean(before * after) - mean_before * mean_after + _NOISE_VARIANCE
-    variance_before = _variance(before, mean_before) + _NOISE_VARIANCE
-    variance_after = _variance(after, mean_after) + _NOISE_VARIANCE
+    before, after = _structure(source_round_trip), _structure(edited)
+    covariance = _local_mean(before * after) + _NOISE_VARIANCE
+    variance_before = _local_mean(before * before) + _NOISE_VARIANCE
+    variance_after = _local_mean(after * after) + _NOISE_VARIANCE
     correlation = covariance / np.sqrt(variance_before * variance_after)
     share = np.clip((correlation - _UNRELATED) / (_SAME - _UNRELATED), 0, 1)
     smooth = share * share * (3 - 2 * share)
@@ -74,10 +74,11 @@ def _detail_gain(source_round_trip: Picture, edited: Picture) -> Picture:
     return gain
 
 
+def _structure(picture: Picture) -> Picture:
+    luma: Picture = cv2.transform(picture, _LUMA)
+    return luma - cv2.GaussianBlur(luma, (0, 0), _STRUCTURE_SIGMA_PX)
+
+
 def _local_mean(plane: Picture) -> Picture:
     mean: Picture = cv2.GaussianBlur(plane, (0, 0), _WINDOW_SIGMA_PX)
     return mean
-
-
-def _variance(plane: Picture, mean: Picture) -> Picture:
-    return np.maximum(_local_mean(plane * plane) - mean * mean, 0)

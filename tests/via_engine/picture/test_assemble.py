@@ -1,6 +1,7 @@
 import hashlib
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -40,7 +41,7 @@ def write_chunks(
             clip,
             output_format,
         )
-        for index, (start, end) in enumerate(zip(CUTS, CUTS[1:], strict=False))
+        for index, (start, end) in enumerate(pairwise(CUTS))
     ]
 
 
@@ -86,7 +87,6 @@ def test_prores_chunks_are_packet_identical_to_one_encode(tmp_path: Path) -> Non
     assert packets(output) == packets(single.path)
 
 
-@pytest.mark.parametrize("output_format", [PRORES, H264])
 @pytest.mark.parametrize(
     ("rate", "given", "stored"),
     [
@@ -98,16 +98,25 @@ def test_prores_chunks_are_packet_identical_to_one_encode(tmp_path: Path) -> Non
     ],
 )
 def test_the_start_timecode_is_a_track(
-    output_format: OutputFormat, rate: Fraction, given: str, stored: str, tmp_path: Path,
-    ffprobe: str,
-) -> None:  # fmt: skip
+    rate: Fraction, given: str, stored: str, tmp_path: Path, ffprobe: str
+) -> None:
     clip = geometry(frame_rate=rate)
-    chunk = write_noise(tmp_path, clip, output_format)
-    output = tmp_path / "result.bin"
-    assemble_chunks([chunk], output, clip, start_timecode=given, output_format=output_format)
-    assert probed_stream(ffprobe, output)["tags"]["timecode"] == stored
-    with av.open(output) as container:
-        assert [stream.type for stream in container.streams] == ["video", "data"]
+    for output_format in OutputFormat:
+        chunk = write_noise(tmp_path, clip, output_format)
+        output = tmp_path / "result.bin"
+        assemble_chunks([chunk], output, clip, start_timecode=given, output_format=output_format)
+        assert probed_stream(ffprobe, output)["tags"]["timecode"] == stored
+        with av.open(output) as container:
+            assert [stream.type for stream in container.streams] == ["video", "data"]
+
+
+def test_a_timecode_the_rate_cannot_have_is_refused(tmp_path: Path) -> None:
+    chunk = write_noise(tmp_path, geometry(), PRORES)
+    with pytest.raises(OutputError, match="drop-frame"):
+        assemble_chunks(
+            [chunk], tmp_path / "r", geometry(), start_timecode="01:00:00;00", output_format=PRORES
+        )
+    assert not (tmp_path / "r").exists()
 
 
 def test_an_older_result_is_replaced_in_one_step(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""Which edits are accepted, and what their left-out settings become."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from via.v1 import edit_pb2, job_service_pb2, media_pb2
+
+from server.edit_spec import EditSpec
+from server.errors import ArgumentError
+from server.planning import plan_edit
+from tests.server.conftest import CATALOG, DEADLINE_S, Client, MakeSpec, refusal
+from tests.server.values import MEDIA, SOURCE
+from via_engine.edit_types import FrameRange
+from via_engine.errors import InstructionError, RangeError
+
+CARD = replace(CATALOG.cards[0], understands=("make it night",))
+
+
+def planned(**changes: Any) -> Any:
+    spec = EditSpec(**{"source": SOURCE, "instruction": "make it night", **changes})
+    return plan_edit(spec, media=MEDIA, card=CARD, pace=None)
+
+
+@given(
+    start=st.integers(0, 60),
+    length=st.integers(1, 60),
+    group_size=st.none() | st.integers(1, 64),
+)
+def test_a_plan_stays_inside_the_media(start: int, length: int, group_size: int | None) -> None:
+    asked = FrameRange(start, start + length)
+    if asked.end_frame_exclusive > MEDIA.frame_count:
+        with pytest.raises(RangeError, match="48 frames"):
+            planned(frame_range=asked)
+        return
+    plan = planned(frame_range=asked, group_range=asked, group_size=group_size)
+    assert plan.spec.frame_range == asked
+    assert plan.spec.group_size == min(group_size or 4, length)
+
+
+@pytest.mark.parametrize("field", ["steps", "guidance_scale", "image_guidance_scale", "group_size"])
+@pytest.mark.parametrize("value", [0, -1, 10_000, math.nan, math.inf])
+def test_numbers_outside_their_limits_are_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(ArgumentError, match=field):
+        planned(**{field: value})
+
+
+@pytest.mark.parametrize("instruction", ["", " \n\t", "x" * 2001])
+def test_an_instruction_nobody_could_follow_is_refused(instruction: str) -> None:
+    with pytest.raises(InstructionError):
+        planned(instruction=instruction)
+
+
+def test_an_instruction_of_the_greatest_length_is_taken() -> None:
+    assert planned(instruction="ü" * 2000).spec.instruction == "ü" * 2000
+
+
+def test_the_person_is_warned_of_what_may_surprise() -> None:
+    media = replace(MEDIA, is_interlaced=True, is_variable_rate=True)
+    spec = EditSpec(source=SOURCE, instruction="x", group_range=FrameRange(0, 2), group_size=3)
+    warnings = plan_edit(spec, media=media, card=CARD, pace=None).warnings
+    for word, warning in zip(
+        ("2 frames", "interlaced", "variable", "night"), warnings, strict=True
+    ):
+        assert word in warning
+    calm = replace(CARD, understands=())
+    quiet = EditSpec(source=SOURCE, instruction="x")
+    assert plan_edit(quiet, media=MEDIA, card=calm, pace=None).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"instruction": ""}, "INSTRUCTION_INVALID"),
+        ({"instruction": "x" * 10_000}, "INSTRUCTION_INVALID"),
+        ({"model": "no such"}, "MODEL_UNKNOWN"),
+        ({"steps": 0}, "ARGUMENT_INVALID"),
+        ({"output_format": 99}, "ARGUMENT_INVALID"),
+        ({"frame_range": (5, 5)}, "RANGE_EMPTY"),
+        ({"frame_range": (-1, 5)}, "RANGE_EMPTY"),
+        ({"frame_range": (0, 49)}, "RANGE_OUTSIDE_MEDIA"),
+        ({"group_range": (0, 49)}, "RANGE_OUTSIDE_MEDIA"),
+    ],
+)
+def test_a_wrong_edit_is_refused_before_there_is_a_job(
+    client: Client, make_spec: MakeSpec, fields: dict[str, Any], reason: str
+) -> None:
+    for name in fields.keys() & {"frame_range", "group_range"}:
+        start, end = fields[name]
+        frames = media_pb2.FrameRange(start_frame=start, end_frame_exclusive=end)
+        fields = {**fields, name: frames}
+    spec = make_spec(**fields)
+    for call in (
+        lambda: client.create(spec),
+        lambda: client.jobs.ValidateEdit(
+            job_service_pb2.ValidateEditRequest(spec=spec), timeout=DEADLINE_S
+        ),
+    ):
+        with pytest.raises(grpc.RpcError) as error:
+            call()
+        assert refusal(error)[1] == reason
+    request = job_service_pb2.ListJobsRequest()
+    assert list(client.jobs.ListJobs(request, timeout=DEADLINE_S).jobs) == []
+
+
+def test_every_chosen_setting_comes_back_as_it_was_asked(
+    client: Client, make_spec: Callable[..., edit_pb2.EditSpec]
+) -> None:
+    frames = media_pb2.FrameRange(start_frame=3, end_frame_exclusive=11)
+    spec = make_spec(
+        "make it \u202eweird\x07; rm -rf / $(id) {x}",
+        model="second",
+        frame_range=frames,
+        group_range=frames,
+        seed=2**32 - 1,
+        steps=3,
+        guidance_scale=2.25,
+        image_guidance_scale=1.0,
+        group_size=2,
+        independent_frames=True,
+        output_format=edit_pb2.OUTPUT_FORMAT_H264_MP4,
+    )
+    job = client.wait_for_end(client.create(spec).name)
+    assert job.spec == spec
+    assert job.result.file_name == "clip_via.mp4"
