@@ -58,17 +58,22 @@ class JobWatcher:
             job = await asyncio.to_thread(self._ledger.read, job_id)
             _check_sequence(after_sequence, job)
             yield Watched(sequence=job.last_sequence, event=JobChanged(job=job))
-            sequence, history_end = after_sequence, job.last_sequence
-            while not (job.has_ended and sequence == job.last_sequence):
-                events = await asyncio.to_thread(
-                    self._store.events_after, job_id, sequence, limit=EVENTS_AT_ONCE
-                )
-                for stored in spared(events, history_end):
+            sequence, has_ended = after_sequence, job.has_ended
+            while (events := await self._events(job_id, sequence)) or not has_ended:
+                for stored in spared(events, job.last_sequence):
                     yield Watched(sequence=stored.sequence, event=stored.event)
                     sequence = stored.sequence
+                    if isinstance(stored.event, JobChanged):
+                        has_ended = stored.event.job.has_ended
                 if not events and not await self._wait(changed):
+                    # Says that the job is still there, too.
+                    await asyncio.to_thread(self._ledger.read, job_id)
                     yield Watched(sequence=sequence, event=None)
-                job = await asyncio.to_thread(self._ledger.read, job_id)
+
+    async def _events(self, job_id: str, sequence: int) -> list[StoredEvent]:
+        return await asyncio.to_thread(
+            self._store.events_after, job_id, sequence, limit=EVENTS_AT_ONCE
+        )
 
     async def _wait(self, changed: asyncio.Event) -> bool:
         """Waits for a change; False when the longest silence went by without one."""

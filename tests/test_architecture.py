@@ -43,7 +43,7 @@ ENGINE_ORDER = [
     {"picture", "models"},
     {"method"},
     {"editor"},
-    {"measure"},
+    {"measure", "demo"},
 ]
 
 

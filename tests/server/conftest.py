@@ -32,7 +32,7 @@ from via_engine.models.catalog import ModelCatalog
 
 MakeSpec = Callable[..., edit_pb2.EditSpec]
 
-DEADLINE_S = 30
+DEADLINE_S = 60
 CLIP_FRAMES = 48
 CLIP_RATE = Fraction(24000, 1001)
 CATALOG = ModelCatalog(

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from via.v1 import edit_pb2, job_service_pb2, media_pb2
 
@@ -29,6 +29,7 @@ def planned(**changes: Any) -> Any:
     return plan_edit(spec, media=MEDIA, card=CARD, pace=None)
 
 
+@settings(deadline=None)
 @given(
     start=st.integers(0, 60),
     length=st.integers(1, 60),

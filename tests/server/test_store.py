@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.errors import StateDamagedError, StateFolderError, StateTooNewError
@@ -28,30 +28,19 @@ from tests.server.values import JOB
 from via_engine.edit_types import FinishedChunk, FrameRange
 from via_engine.errors import DiskFullError
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-COUNT = st.integers(0, 2**31)
-SECONDS = st.floats(0, 1e12)
-PATHS = st.builds(Path, st.text("abc/.", min_size=1, max_size=9))
-RATES = st.builds(Fraction, st.integers(1, 10**6), st.integers(1, 10**4))
-for kind, strategy in (
-    (
-        FrameRange,
-        st.builds(
-            lambda start, count: FrameRange(start, start + count), COUNT, st.integers(1, 100)
-        ),
-    ),
-    (str, TEXT),
-    (int, COUNT),
-    (float, SECONDS),
-    (Path, PATHS),
-    (Fraction, RATES),
-):
-    st.register_type_strategy(kind, strategy)
+RANGES = st.builds(
+    lambda start, length: FrameRange(start, start + length), st.integers(0), st.integers(1)
+)
+st.register_type_strategy(FrameRange, RANGES)
+st.register_type_strategy(Path, st.builds(Path, st.text("abc/.", min_size=1)))
 
 
+@settings(deadline=None)
 @given(job=st.builds(Job))
 def test_any_job_survives_being_written_down(job: Job) -> None:
-    assert from_json(Job, to_json(job)) == job
+    text = json.dumps(to_json(job))
+    # Compared as text: a number that is none is not equal to itself.
+    assert repr(from_json(Job, json.loads(text))) == repr(job)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from via_engine.edit_types import FinishedChunk, OutputFormat
 from via_engine.errors import MediaError, OutputError
-from via_engine.picture.container import open_media, video_stream
+from via_engine.picture.container import create_media, open_media, video_stream
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.durable_file import durable_file, output_errors, sha256_of
 from via_engine.picture.encode import ClipGeometry
@@ -84,26 +82,16 @@ def _join(
     start_timecode: str | None,
     output_format: OutputFormat,
 ) -> None:
-    with ExitStack() as stack:
-        first = stack.enter_context(open_media(chunks[0].path))
-        template = video_stream(first, chunks[0].path)
-        with output_errors(partial):
-            output = stack.enter_context(
-                av.open(
-                    partial,
-                    "w",
-                    format=output_format.suffix.removeprefix("."),
-                    options={"write_tmcd": "1"} if start_timecode else {},
-                )
-            )
-            stream = _add_copied_stream(output, template, geometry)
-            if start_timecode:
-                output.metadata["timecode"] = start_timecode
+    options = {"write_tmcd": "1"} if start_timecode else {}
+    first = chunks[0].path
+    with open_media(first) as source, create_media(partial, output_format, options) as output:
+        template = video_stream(source, first)
+        stream = _add_copied_stream(output, template, geometry)
+        if start_timecode:
+            output.metadata["timecode"] = start_timecode
         for packet in _packets_in_order(chunks, stream, template, geometry.frame_rate):
             with output_errors(partial):
                 output.mux(packet)
-        with output_errors(partial):
-            output.close()
 
 
 def _add_copied_stream(

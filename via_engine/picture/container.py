@@ -1,20 +1,22 @@
-"""The door through which media files are opened: no playlists, no network, no surprises."""
+"""The door through which media files are opened and made: no playlists, no network, no surprises."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import av
 from av.codec.context import ThreadType
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from via_engine.edit_types import OutputFormat
 from via_engine.errors import MediaNotFoundError, MediaUnreadableError
+from via_engine.picture.durable_file import output_errors
 
 _FORMATS: Final = "mov,matroska,webm,mxf,avi,mpegts,mpeg"
 _OPTIONS: Final = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
@@ -36,6 +38,30 @@ def open_media(path: Path) -> Iterator[InputContainer]:
             f"{path} cannot be read as a video ({_cause(error)}); it must be an undamaged "
             "MOV, MP4, MXF, MKV, WebM, AVI or MPEG file"
         ) from error
+
+
+@contextmanager
+def create_media(
+    path: Path, output_format: OutputFormat, options: dict[str, str] | None = None
+) -> Iterator[OutputContainer]:
+    """Makes a video file and, when the body succeeds, completes it with its index.
+
+    Raises:
+        OutputError: it cannot be written.
+        DiskFullError: no space is left.
+    """
+    with output_errors(path):
+        name = output_format.suffix.removeprefix(".")
+        container = av.open(path, "w", format=name, options=options or {})
+    try:
+        yield container
+        with output_errors(path):
+            container.close()
+    except BaseException:
+        # The file is of no use now; what closing it says would only hide the cause.
+        with suppress(av.FFmpegError, OSError):
+            container.close()
+        raise
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from via_engine.edit_types import ColourTags, FinishedChunk, FrameRange, MediaInfo, OutputFormat
 from via_engine.errors import OutputError
 from via_engine.picture.colour import delivery_tags
+from via_engine.picture.container import create_media
 from via_engine.picture.durable_file import durable_file, output_errors, sha256_of
 from via_engine.picture.planes import frame_from_picture
 
@@ -77,9 +76,14 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
         DiskFullError: no space is left.
     """
     target = folder / f"chunk_{index:05d}{output_format.suffix}"
-    with durable_file(target) as partial, _encoder(partial, geometry, output_format) as encoder:
+    with (
+        durable_file(target) as partial,
+        create_media(partial, output_format) as container,
+    ):
+        encoder = _Encoder(container, geometry, output_format)
         for frame in frames:
             encoder.write(frame)
+        encoder.finish()
         if encoder.frames_written != frame_range.frame_count:
             raise OutputError(
                 f"{target.name} was to hold {frame_range.frame_count} frames, "
@@ -119,10 +123,8 @@ class _Encoder:
         self._encode(frame)
 
     def finish(self) -> None:
-        """Writes what the codec still holds, and the file's index."""
+        """Writes what the codec still holds."""
         self._encode(None)
-        with output_errors(Path(self._container.name)):
-            self._container.close()
 
     def _encode(self, frame: VideoFrame | None) -> None:
         with output_errors(Path(self._container.name)):
@@ -140,21 +142,6 @@ class _Encoder:
                 f"frame {self.frames_written} of a chunk holds values that are no numbers; the "
                 "model has overflowed, retry with dtype float32"
             )
-
-
-@contextmanager
-def _encoder(path: Path, geometry: ClipGeometry, output_format: OutputFormat) -> Iterator[_Encoder]:
-    with output_errors(path):
-        container = av.open(path, "w", format=output_format.suffix.removeprefix("."))
-    try:
-        encoder = _Encoder(container, geometry, output_format)
-        yield encoder
-        encoder.finish()
-    except BaseException:
-        # The file goes away; what closing it says now would only hide the cause.
-        with suppress(av.FFmpegError, OSError):
-            container.close()
-        raise
 
 
 def _add_stream(

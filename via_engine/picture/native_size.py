@@ -76,7 +76,8 @@ def _detail_gain(source_round_trip: Picture, edited: Picture) -> Picture:
 
 def _structure(picture: Picture) -> Picture:
     luma: Picture = cv2.transform(picture, _LUMA)
-    return luma - cv2.GaussianBlur(luma, (0, 0), _STRUCTURE_SIGMA_PX)
+    luma -= cv2.GaussianBlur(luma, (0, 0), _STRUCTURE_SIGMA_PX)
+    return luma
 
 
 def _local_mean(plane: Picture) -> Picture:

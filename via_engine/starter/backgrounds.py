@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grid = NDArray[np.float32]
-Picture = NDArray[np.float32]
+Grid = NDArray[np.floating[Any]]
+Picture = NDArray[np.floating[Any]]
+Colour = tuple[float, float, float]
 _NOISE_SIZE = 256
 _NOISE_SHEETS = 24
 _PHOTO_SIZE = 384
@@ -44,9 +46,15 @@ def paint_background(name: str, seed: int, x: Grid, y: Grid, drift: float) -> Pi
 
 
 def _meadow(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
-    picture = _sky(x, y, drift, (0.3, 0.56, 0.93), (0.84, 0.93, 1.0), horizon)
-    picture = _hill(picture, x, y, horizon - 0.07, 0.1, (0.42, 0.62, 0.62), 0.6)
-    picture = _hill(picture, x, y, horizon - 0.02, 0.07, (0.3, 0.54, 0.33), 1.1)
+    picture = _sky(
+        x, y, drift=drift, top=(0.3, 0.56, 0.93), bottom=(0.84, 0.93, 1.0), horizon=horizon
+    )
+    picture = _hill(
+        picture, x, y, level=horizon - 0.07, rise=0.1, colour=(0.42, 0.62, 0.62), pace=0.6
+    )
+    picture = _hill(
+        picture, x, y, level=horizon - 0.02, rise=0.07, colour=(0.3, 0.54, 0.33), pace=1.1
+    )
     bushes = horizon + 0.015 - 0.05 * _noise(3, x * 2.3, y * 0.0)
     picture = _below(picture, y, bushes, _rgb(0.16, 0.38, 0.2) + _speckle(x, y, 5.0, 0.1))
     near = np.clip((y - horizon) / (1 - horizon), 0, 1)[..., None]
@@ -54,9 +62,20 @@ def _meadow(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
     picture = _below(picture, y, np.full_like(y, horizon + 0.03), grass)
     return _flowers(picture, x, y, horizon + 0.06)
 
+
 def _desert(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
-    picture = _sky(x, y, drift, (0.42, 0.66, 0.86), (0.99, 0.9, 0.74), horizon, clouds=0.25)
-    picture = _hill(picture, x, y, horizon - 0.05, 0.09, (0.78, 0.52, 0.36), 0.8)
+    picture = _sky(
+        x,
+        y,
+        drift=drift,
+        top=(0.42, 0.66, 0.86),
+        bottom=(0.99, 0.9, 0.74),
+        horizon=horizon,
+        clouds=0.25,
+    )
+    picture = _hill(
+        picture, x, y, level=horizon - 0.05, rise=0.09, colour=(0.78, 0.52, 0.36), pace=0.8
+    )
     for index, (level, colour) in enumerate(
         ((0.0, (0.93, 0.74, 0.46)), (0.12, (0.88, 0.66, 0.37)), (0.27, (0.81, 0.57, 0.3)))
     ):
@@ -70,19 +89,31 @@ def _desert(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
 
 def _beach(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
     sea_line = horizon - 0.08
-    picture = _sky(x, y, drift, (0.25, 0.6, 0.95), (0.86, 0.96, 1.0), sea_line)
+    picture = _sky(
+        x, y, drift=drift, top=(0.25, 0.6, 0.95), bottom=(0.86, 0.96, 1.0), horizon=sea_line
+    )
     near = np.clip((y - sea_line) / 0.24, 0, 1)[..., None]
     waves = 0.16 * (_noise(4, x * 0.9 + drift, y * 9) - 0.5)[..., None]
     sea = _mix(_rgb(0.07, 0.34, 0.62), _rgb(0.3, 0.78, 0.8), near) + waves
     picture = _below(picture, y, np.full_like(y, sea_line), sea)
     shore = horizon + 0.13 - 0.09 * _noise(2, x * 0.4, y * 0.0)
     picture = _below(picture, y, shore - 0.018, _rgb(0.96, 0.98, 0.98) + 0 * waves)
-    sand = _mix(_rgb(0.8, 0.68, 0.48), _rgb(0.97, 0.89, 0.7), np.clip((y - shore) / 0.1, 0, 1)[..., None])
+    sand = _mix(
+        _rgb(0.8, 0.68, 0.48), _rgb(0.97, 0.89, 0.7), np.clip((y - shore) / 0.1, 0, 1)[..., None]
+    )
     return _below(picture, y, shore, sand + _speckle(x, y * 1.4, 3.5, 0.09))
 
 
 def _snow(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
-    picture = _sky(x, y, drift, (0.56, 0.72, 0.88), (0.92, 0.95, 0.99), horizon, clouds=0.6)
+    picture = _sky(
+        x,
+        y,
+        drift=drift,
+        top=(0.56, 0.72, 0.88),
+        bottom=(0.92, 0.95, 0.99),
+        horizon=horizon,
+        clouds=0.6,
+    )
     ridge = horizon - 0.04 - 0.3 * np.abs(2 * _noise(2, x * 0.45, y * 0.0) - 1)
     crag = _noise(2, x * 1.1, y * 1.9)[..., None]
     rock = _mix(_rgb(0.46, 0.53, 0.65), _rgb(0.9, 0.94, 0.99), np.clip(crag * 3 - 1.0, 0, 1))
@@ -95,7 +126,7 @@ def _snow(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
     return _below(picture, y, ground, _mix(_rgb(0.78, 0.86, 0.96), _rgb(0.97, 0.985, 1.0), shade))
 
 
-def _city(x: Grid, y: Grid, horizon: float, drift: float) -> Picture:
+def _city(x: Grid, y: Grid, horizon: float, _drift: float) -> Picture:
     street = horizon + 0.14
     up = np.clip(y / street, 0, 1)[..., None]
     picture = _mix(_rgb(0.03, 0.04, 0.14), _rgb(0.34, 0.2, 0.42), up**1.6)
@@ -128,9 +159,10 @@ _PAINTERS: dict[str, Callable[[Grid, Grid, float, float], Picture]] = {
 def _sky(
     x: Grid,
     y: Grid,
+    *,
     drift: float,
-    top: tuple[float, float, float],
-    bottom: tuple[float, float, float],
+    top: Colour,
+    bottom: Colour,
     horizon: float,
     clouds: float = 0.9,
 ) -> Picture:
@@ -145,9 +177,10 @@ def _hill(
     picture: Picture,
     x: Grid,
     y: Grid,
+    *,
     level: float,
     rise: float,
-    colour: tuple[float, float, float],
+    colour: Colour,
     pace: float,
 ) -> Picture:
     crest = level - rise * (_noise(2, x * pace * 0.5, y * 0.0) - 0.4)
@@ -220,7 +253,7 @@ def _spectral_noise(chance: np.random.Generator, size: int, slope: float) -> Gri
     waves = chance.normal(size=shape) + 1j * chance.normal(size=shape)
     field = np.fft.irfft2(waves / distance**slope, s=(size, size))
     ranks = (field - field.mean()) / (field.std() * 4) + 0.5
-    return np.clip(ranks, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(ranks, 0, 1), np.float32)
 
 
 def _sample_photo(seed: int, x: Grid, y: Grid) -> Picture:
@@ -254,7 +287,7 @@ def _photo(seed: int) -> Picture:
         _stamp_polygon(picture, chance)
     if chance.random() < 0.4:
         picture += 0.14 * (_spectral_noise(chance, size, 0.3)[..., None] - 0.5)
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(picture, 0, 1), np.float32)
 
 
 def _stamp_polygon(picture: Picture, chance: np.random.Generator) -> None:
@@ -262,7 +295,9 @@ def _stamp_polygon(picture: Picture, chance: np.random.Generator) -> None:
     size = picture.shape[0]
     reach = float(chance.uniform(0.04, 0.3)) * size
     corners = int(chance.choice((3, 4, 4, 5, 24)))
-    angles = np.sort(chance.uniform(0, 2 * np.pi, corners)) if corners < 9 else np.linspace(0, 6.2, 24)
+    angles = (
+        np.sort(chance.uniform(0, 2 * np.pi, corners)) if corners < 9 else np.linspace(0, 6.2, 24)
+    )
     around = chance.uniform(0, size, 2) + reach * np.stack([np.cos(angles), np.sin(angles)], 1)
     cover = np.zeros((size, size), np.float32)
     cv2.fillPoly(cover, [np.round(around * 8).astype(np.int32)], 1.0, cv2.LINE_8, 3)

@@ -156,8 +156,7 @@ def score_edits(cases: Sequence[Case], made: Sequence[Frame]) -> EditScores:
             psnr(frame, case.truth) for case, frame in zip(cases, made, strict=True)
         ),
         psnr_outside=_median(
-            psnr(frame, case.source, ~case.changed)
-            for case, frame in zip(cases, made, strict=True)
+            psnr(frame, case.source, ~case.changed) for case, frame in zip(cases, made, strict=True)
         ),
         colour_accuracy=sum(right) / max(1, len(right)),
     )
@@ -232,9 +231,7 @@ def attention_witness(
         with _attention(pipeline, _SilentSelfAttention()):
             silenced = _edit_pair(pipeline, pair, sampling, seed, same_noise=False)
         removed = np.abs(silenced[0].astype(float) - alone[0])[case.mask].mean()
-        spreads = (
-            _spread(pair, made) for made in (alone, gathered, alone_same, gathered_same)
-        )
+        spreads = (_spread(pair, made) for made in (alone, gathered, alone_same, gathered_same))
         figures.append((float(removed), *spreads))
     means = [float(value) for value in np.mean(figures, axis=0)]
     return AttentionWitness(
@@ -288,9 +285,10 @@ class _SilentSelfAttention(GatheredAttention):
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
     ) -> Tensor:
+        """Nothing where the states attend to themselves."""
         if encoder_hidden_states is None:
             return torch.zeros_like(hidden_states)
-        return super().__call__(attn, hidden_states, encoder_hidden_states)
+        return super().__call__(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
 
 
 @contextmanager
@@ -320,9 +318,7 @@ def _edit_pair(
 
 
 def _spread(pair: tuple[Case, Case], made: list[Frame]) -> float:
-    means = [
-        frame[case.mask].mean(axis=0) for case, frame in zip(pair, made, strict=True)
-    ]
+    means = [frame[case.mask].mean(axis=0) for case, frame in zip(pair, made, strict=True)]
     return float(np.abs(means[0] - means[1]).mean())
 
 

@@ -83,7 +83,6 @@ def trained_vae(cache: Path, folder: Path) -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(folder / "vae")
 
 
-
 def _trained_vae(cache: Path) -> tuple[AutoencoderKL, dict[str, object]]:
     state = torch.load(cache / "vae_weights.pt", weights_only=True, map_location="cpu")
     vae = build_vae()

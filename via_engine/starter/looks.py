@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,14 +36,14 @@ def _night(picture: Picture) -> Picture:
 def _sunset(picture: Picture) -> Picture:
     glow = np.exp(-(((_height(picture) - 0.42) / 0.3) ** 2))
     warm = picture * _rgb(1.02, 0.72, 0.56) + _rgb(0.06, 0.0, 0.03)
-    return warm + glow * _rgb(0.2, 0.09, -0.02)
+    return _float(warm + glow * _rgb(0.2, 0.09, -0.02))
 
 
 def _winter(picture: Picture) -> Picture:
     faded = 0.42 * picture + 0.58 * _grey(picture)
     cold = 1 - (1 - faded) * _rgb(0.86, 0.8, 0.72)
     snow = 0.5 * np.clip((_height(picture) - 0.45) / 0.4, 0, 1)
-    return cold + snow * (_rgb(0.95, 0.97, 1.0) - cold)
+    return _float(cold + snow * (_rgb(0.95, 0.97, 1.0) - cold))
 
 
 def _fog(picture: Picture) -> Picture:
@@ -56,7 +57,7 @@ def _sketch(picture: Picture) -> Picture:
     around = cv2.GaussianBlur(grey, (0, 0), sigma)
     lines = np.clip(grey / (around + 0.06), 0, 1) ** 2
     paper = 0.62 * lines + 0.2 * around + 0.18
-    return paper[..., None] * _rgb(1.0, 0.995, 0.98)
+    return _float(paper[..., None] * _rgb(1.0, 0.995, 0.98))
 
 
 def _sepia(picture: Picture) -> Picture:
@@ -68,16 +69,20 @@ def _poster(picture: Picture) -> Picture:
     levels = np.clip(vivid, 0, 1) * 4
     step = np.floor(levels)
     edge = np.clip((levels - step - 0.5) * 4 + 0.5, 0, 1)
-    return (step + edge) / 4
+    return _float((step + edge) / 4)
 
 
 def _grey(picture: Picture) -> Picture:
-    return np.asarray((picture @ _LUMA)[..., None], np.float32)
+    return _float((picture @ _LUMA)[..., None])
 
 
 def _height(picture: Picture) -> Picture:
     rows = (np.arange(picture.shape[0], dtype=np.float32) + 0.5) / picture.shape[0]
-    return rows[:, None, None]
+    return _float(rows[:, None, None])
+
+
+def _float(values: NDArray[np.floating[Any]]) -> Picture:
+    return np.asarray(values, np.float32)
 
 
 def _rgb(red: float, green: float, blue: float) -> Picture:

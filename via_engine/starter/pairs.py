@@ -6,9 +6,8 @@ differ in one thing are a pair, so a dozen pictures yield some fifty pairs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,7 @@ from via_engine.starter.world import (
 
 FAMILIES_PER_SHARD = 50
 FRAMES_PER_FAMILY = 2
-SIZES = ((128, 128), (160, 96))
+SIZES = ((128, 128), (160, 96), (256, 144))
 _VISIBLE_SHARE = 0.015
 
 Encoder = Callable[[np.ndarray], Tensor]
@@ -97,10 +96,10 @@ def build_family(seed: int, *, width: int, height: int) -> Family:
 def write_shard(folder: Path, shard: int, encode: Encoder) -> Path:
     """Draw, encode and store one shard of families; returns its file.
 
-    Even shards are square, odd ones wide. `encode` maps (batch, height, width, 3) uint8 RGB to
+    Shard n holds pictures of `SIZES[n % 3]`. `encode` maps (batch, height, width, 3) uint8 RGB to
     latents (batch, channels, height / 8, width / 8).
     """
-    width, height = SIZES[shard % 2]
+    width, height = SIZES[shard % len(SIZES)]
     latents: list[Tensor] = []
     rows: list[tuple[int, int, int]] = []
     instructions: dict[tuple[str, str, str, str], int] = {}
@@ -126,7 +125,7 @@ def write_shard(folder: Path, shard: int, encode: Encoder) -> Path:
     torch.save(
         {"latents": torch.cat(latents), "rows": rows, "instructions": list(instructions)}, half
     )
-    os.replace(half, path)
+    half.replace(path)
     return path
 
 
@@ -157,7 +156,7 @@ def load_pairs(folder: Path, shape: int) -> PairTable:
     instructions: dict[Instruction, int] = {}
     base = 0
     for path in sorted(folder.glob("pairs_*.pt")):
-        if int(path.stem.split("_")[1]) % 2 != shape:
+        if int(path.stem.split("_")[1]) % len(SIZES) != shape:
             continue
         shard = torch.load(path, weights_only=True)
         words = [
@@ -178,9 +177,7 @@ def load_pairs(folder: Path, shape: int) -> PairTable:
 def _table(latents: Tensor, rows: Tensor, instructions: tuple[Instruction, ...]) -> PairTable:
     edits = [one.edit for one in instructions]
     rows_by_edit = {
-        edit: torch.nonzero(
-            torch.tensor([other == edit for other in edits])[rows[:, 2]]
-        ).flatten()
+        edit: torch.nonzero(torch.tensor([other == edit for other in edits])[rows[:, 2]]).flatten()
         for edit in dict.fromkeys(edits)
     }
     return PairTable(
@@ -208,7 +205,7 @@ def _world_family(
     coloured = _add_colours(family, scene, index, with_colour, chance)
     shaped = _add_kinds(family, scene, index, with_colour, chance)
     for member in sorted({*coloured, *shaped}):
-        _add_edit(family, member, index, "remove", "", with_colour)
+        _add_edit(family, member, index, Instruction(edit="remove"), with_colour=with_colour)
     _add_material(family, coloured, index, with_colour, str(chance.choice(MATERIALS)))
     _add_backgrounds(family, scene, chance)
     times = chance.permutation(TIMES)[:2] if scene.time == "day" else ()
@@ -248,17 +245,9 @@ def _add_recolours(
     for target in targets:
         value = colour_word(family.members[target].objects[index])
         if value:
-            for edit in ("recolour", "vague_recolour"):
-                family.pair(
-                    source,
-                    target,
-                    Instruction(
-                        edit="recolour" if edit == "recolour" else "vague_recolour",
-                        value=value if edit == "recolour" else "",
-                        kind=kind,
-                        colour=colour,
-                    ),
-                )
+            vague = Instruction(edit="vague_recolour", kind=kind, colour=colour)
+            family.pair(source, target, vague)
+            family.pair(source, target, replace(vague, edit="recolour", value=value))
 
 
 def _add_kinds(
@@ -269,7 +258,9 @@ def _add_kinds(
     chance: np.random.Generator,
 ) -> list[int]:
     taken = {thing.kind for thing in scene.objects}
-    kinds = [str(kind) for kind in chance.permutation([kind for kind in KINDS if kind not in taken])]
+    kinds = [
+        str(kind) for kind in chance.permutation([kind for kind in KINDS if kind not in taken])
+    ]
     members = [0]
     for kind in kinds[:2]:
         named = naming(scene, index, with_colour=with_colour) or ("", "")
@@ -288,25 +279,26 @@ def _add_kinds(
 def _add_material(
     family: _Gatherer, coloured: list[int], index: int, with_colour: bool, material: str
 ) -> None:
-    made = _add_edit(family, 0, index, "material", material, with_colour)
+    change = Instruction(edit="material", value=material)
+    made = _add_edit(family, 0, index, change, with_colour=with_colour)
     if made is None:
         return
     for source in coloured[1:]:
         kind, colour = naming(family.members[source], index, with_colour=with_colour) or ("", "")
         if kind:
-            words = Instruction(edit="material", value=material, kind=kind, colour=colour)
-            family.pair(source, made, words)
+            family.pair(source, made, replace(change, kind=kind, colour=colour))
     _add_recolours(family, made, index, coloured, with_colour)
 
 
 def _add_edit(
-    family: _Gatherer, source: int, index: int, edit: Edit, value: str, with_colour: bool
+    family: _Gatherer, source: int, index: int, instruction: Instruction, *, with_colour: bool
 ) -> int | None:
+    """Edit a member's object, named in its own words; None when words cannot single it out."""
     scene = family.members[source]
     named = naming(scene, index, with_colour=with_colour)
     if named is None:
         return None
-    instruction = Instruction(edit=edit, value=value, kind=named[0], colour=named[1])
+    instruction = replace(instruction, kind=named[0], colour=named[1])
     target = family.member(edited_scene(scene, instruction))
     family.pair(source, target, instruction)
     return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +16,10 @@ from via_engine.starter.looks import apply_look
 from via_engine.starter.vocabulary import PALETTE
 from via_engine.starter.world import Scene, SceneObject, placement
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 _LIGHT = np.array([-0.45, -0.62, 0.64], np.float32)
+# Between the light and the eye: where a surface facing this way shines.
+_HALFWAY = np.array([-0.45, -0.62, 1.64], np.float32) / np.float32(1.81)
 _MATERIAL_COLOURS = {
     "golden": (226, 172, 52),
     "silver": (186, 192, 202),
@@ -67,7 +70,8 @@ def object_mask(
     Masks of different objects never share a pixel, and recolouring an object changes no pixel
     outside its mask.
     """
-    return owner_map(scene, frame, width=width, height=height) == object_index
+    owners = owner_map(scene, frame, width=width, height=height)
+    return np.asarray(owners == object_index)
 
 
 def owner_map(scene: Scene, frame: int, *, width: int, height: int) -> NDArray[np.int16]:
@@ -76,9 +80,7 @@ def owner_map(scene: Scene, frame: int, *, width: int, height: int) -> NDArray[n
     return owners
 
 
-def _compose(
-    scene: Scene, frame: int, width: int, height: int
-) -> tuple[Floats, NDArray[np.int16]]:
+def _compose(scene: Scene, frame: int, width: int, height: int) -> tuple[Floats, NDArray[np.int16]]:
     picture = _background(scene, frame, width, height)
     owners = np.full((height, width), -1, np.int16)
     for index, thing in enumerate(scene.objects):
@@ -105,20 +107,16 @@ def _lay(picture: Floats, owners: NDArray[np.int16], sprite: _Sprite, index: int
 
 def _background(scene: Scene, frame: int, width: int, height: int) -> Floats:
     moved = 0 if scene.stock_view else frame
-    return _paint_still(
-        scene.background,
-        _STOCK_SEED if scene.stock_view else scene.background_seed,
-        scene.pan_per_frame * moved,
-        _CLOUD_DRIFT_PER_FRAME * moved,
-        width,
-        height,
-    ).copy()
+    seed = _STOCK_SEED if scene.stock_view else scene.background_seed
+    camera = (scene.pan_per_frame * moved, _CLOUD_DRIFT_PER_FRAME * moved)
+    return _paint_still(scene.background, seed, camera, width, height).copy()
 
 
 @lru_cache(maxsize=8)
 def _paint_still(
-    name: str, seed: int, pan: float, drift: float, width: int, height: int
+    name: str, seed: int, camera: tuple[float, float], width: int, height: int
 ) -> Floats:
+    pan, drift = camera
     x = (np.arange(width, dtype=np.float32) + 0.5) / height - 0.5 * width / height + pan
     y = (np.arange(height, dtype=np.float32) + 0.5) / height
     grid_x, grid_y = np.meshgrid(x.astype(np.float32), y)
@@ -161,13 +159,13 @@ def _sample_distance(kind: str, u: Floats, v: Floats) -> Floats:
     return np.asarray(found, np.float32)
 
 
-def _shade(
-    thing: SceneObject, distance: Floats, u: Floats, v: Floats, radius_px: float
-) -> Floats:
+def _shade(thing: SceneObject, distance: Floats, u: Floats, v: Floats, radius_px: float) -> Floats:
     """Light on the object's surface: (rows, columns, 3) float32 in [0, 1], RGB."""
     normal = _normals(distance, shapes.BEVELS[thing.kind], radius_px)
     facing = np.clip(normal @ _LIGHT, 0, 1)
-    shine = np.clip(normal @ (_LIGHT + (0, 0, 1)) / 1.81, 0, 1)
+    shine = np.clip(normal @ _HALFWAY, 0, 1)
+    light: Floats
+    paint: Floats
     if thing.material == "plain":
         base = np.array(PALETTE[thing.colour], np.float32) / 255
         light = (0.6 + 0.55 * facing) * _pattern(thing.texture, u, v)
@@ -176,7 +174,7 @@ def _shade(
         base = np.array(_MATERIAL_COLOURS[thing.material], np.float32) / 255
         light, gloss = _material_light(thing.material, normal, facing, u, v)
         paint = base * light[..., None] + (gloss * shine**16)[..., None]
-    return np.clip(paint, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(paint, 0, 1), np.float32)
 
 
 def _normals(distance: Floats, bevel: float, radius_px: float) -> Floats:
@@ -191,9 +189,9 @@ def _normals(distance: Floats, bevel: float, radius_px: float) -> Floats:
 def _pattern(texture: str, u: Floats, v: Floats) -> Floats:
     """How much lighter or darker the object's own pattern makes it, around 1."""
     if texture == "striped":
-        return 1 + 0.14 * np.clip(4 * np.sin(7.5 * u), -1, 1)
+        return np.asarray(1 + 0.14 * np.clip(4 * np.sin(7.5 * u), -1, 1))
     if texture == "dotted":
-        return 1 + 0.16 * np.clip(6 * (np.sin(8 * u) * np.sin(8 * v) - 0.45), -1, 1)
+        return np.asarray(1 + 0.16 * np.clip(6 * (np.sin(8 * u) * np.sin(8 * v) - 0.45), -1, 1))
     if texture == "marbled":
         return 0.8 + 0.4 * _grain(u * 0.4, v * 0.4)
     return np.ones_like(u)

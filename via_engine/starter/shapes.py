@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Points = NDArray[np.float64]
 GRID_SIZE = 256
 HALF_WIDTH = 1.3
 _FINE = 4
@@ -45,28 +46,31 @@ def signed_distance(kind: str) -> NDArray[np.float32]:
     return np.asarray(small, np.float32)
 
 
-def _outlines(kind: str) -> list[tuple[NDArray[np.float64], int]]:
+def _outlines(kind: str) -> list[tuple[Points, int]]:
     """Closed polygons of a kind, each filled (1) or cut out (0)."""
     turn = np.linspace(0, 2 * math.pi, 181)[:-1]
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    if kind == "ball":
-        return [(circle, 1)]
-    if kind == "ring":
-        return [(circle, 1), (circle * 0.5, 0)]
-    if kind == "box":
-        return [(np.array([(-0.86, -0.86), (0.86, -0.86), (0.86, 0.86), (-0.86, 0.86)]), 1)]
-    if kind == "diamond":
-        return [(np.array([(0, -1.12), (0.72, 0), (0, 1.12), (-0.72, 0)]), 1)]
-    if kind == "triangle":
-        angles = -math.pi / 2 + np.arange(3) * 2 * math.pi / 3
-        return [(1.15 * np.stack([np.cos(angles), np.sin(angles)], axis=1) + (0, 0.15), 1)]
-    if kind == "star":
-        angles = -math.pi / 2 + np.arange(10) * math.pi / 5
-        reach = np.where(np.arange(10) % 2 == 0, 1.15, 0.5)[:, None]
-        return [(reach * np.stack([np.cos(angles), np.sin(angles)], axis=1), 1)]
-    if kind == "flower":
-        reach = (0.82 + 0.3 * np.cos(5 * turn))[:, None]
-        return [(reach * circle, 1)]
-    x = np.sin(turn) ** 3
-    y = -(13 * np.cos(turn) - 5 * np.cos(2 * turn) - 2 * np.cos(3 * turn) - np.cos(4 * turn)) / 15
-    return [(np.stack([1.08 * x, 1.08 * y + 0.05], axis=1), 1)]
+    heart = np.stack([np.sin(turn) ** 3, -_heart_height(turn)], axis=1)
+    filled = {
+        "ball": circle,
+        "ring": circle,
+        "box": np.array([(-0.86, -0.86), (0.86, -0.86), (0.86, 0.86), (-0.86, 0.86)]),
+        "diamond": np.array([(0, -1.12), (0.72, 0), (0, 1.12), (-0.72, 0)]),
+        "triangle": np.add(_corners(np.full(3, 1.15)), (0, 0.15)),
+        "star": _corners(np.tile((1.15, 0.5), 5)),
+        "flower": (0.82 + 0.3 * np.cos(5 * turn))[:, None] * circle,
+        "heart": np.add(1.08 * heart, (0, 0.05)),
+    }
+    holes = [(circle * 0.5, 0)] if kind == "ring" else []
+    return [(filled[kind], 1), *holes]
+
+
+def _corners(reach: NDArray[np.float64]) -> Points:
+    """Corners at equal angles, the first one straight up."""
+    angles = -math.pi / 2 + np.arange(len(reach)) * 2 * math.pi / len(reach)
+    return np.asarray(reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+
+def _heart_height(turn: NDArray[np.float64]) -> NDArray[np.float64]:
+    waves = (13, 1), (-5, 2), (-2, 3), (-1, 4)
+    return np.asarray(sum(size * np.cos(times * turn) for size, times in waves) / 15)

@@ -11,11 +11,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
+from torch.multiprocessing.spawn import spawn
 
 from via_engine.starter.export import EditorSheet, export_editor, trained_vae
 from via_engine.starter.train_editor import train_editor
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not parsed.export_only:
         order = _order(parsed, cache)
         if order.processes > 1:
-            multiprocessing.spawn(_train, (order,), nprocs=order.processes)
+            spawn(_train, (order,), nprocs=order.processes)  # type: ignore[no-untyped-call]
         else:
             _train(0, order)
     if parsed.model == "editor":
@@ -78,6 +79,7 @@ def _train(rank: int, order: _Order) -> None:
         seed=settings.seed,
         rank=rank,
         processes=order.processes,
+        command=_command(order),
         time_limit_s=order.time_limit_s,
     )
     if order.model == "vae":
@@ -85,6 +87,15 @@ def _train(rank: int, order: _Order) -> None:
     else:
         vae = trained_vae(order.cache, _PACKAGED)
         train_editor(order.editor, run, vae, compiled=order.compiled)
+
+
+def _command(order: _Order) -> str:
+    """The command line that trains these weights, without what only this machine knows."""
+    settings = asdict(order.vae if order.model == "vae" else order.editor)
+    flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(settings.items())]
+    flags = [flag for flag in flags if not flag.startswith("--kl-weight")]
+    flags.append(f"--processes {order.processes}")
+    return " ".join(["python -m via_engine.starter.train", order.model, *flags])
 
 
 def _order(parsed: argparse.Namespace, cache: Path) -> _Order:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -36,11 +36,13 @@ EDIT_SHARES: dict[Edit, float] = {
     "style": 0.07,
     "material": 0.06,
 }
+Network = Callable[..., tuple[Tensor, ...]]
 _DROP_SHARE = 0.05
 _GATHERED_SHARE = 0.3
 _CLOSE_UP_SHARE = 0.3
 _CLOSE_UP_SIDE = 8
-_EMA_DECAY = 0.999
+_FULL_AREA = 256
+_EMA_DECAY = 0.998
 _RELOAD_STEPS = 400
 
 
@@ -85,8 +87,8 @@ class GatheredAttention:
         attn: Attention,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
+        attention_mask: Tensor | None = None,  # noqa: ARG002 - diffusers passes it, always None
+        temb: Tensor | None = None,  # noqa: ARG002 - likewise
     ) -> Tensor:
         """(batch, tokens, channels) in and out, like every diffusers processor."""
         seen = hidden_states if encoder_hidden_states is None else encoder_hidden_states
@@ -146,9 +148,7 @@ def train_editor(
     tokenizer = learn_tokenizer(run.folder / "tokenizer")
     editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
     editor.unet.to(memory_format=torch.channels_last)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        editor, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA_DECAY)
-    )
+    averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
     optimizer = torch.optim.AdamW(
         editor.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
     )
@@ -171,7 +171,9 @@ def train_editor(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         averaged.update_parameters(editor)
-        run.advance(float(loss.detach()), len(batch.source), both, optimizer)
+        if run.advance(float(loss.detach()), len(batch.source)):
+            run.save(both, optimizer)
+            run.finish(averaged.module)
     run.save(both, optimizer)
     run.finish(averaged.module)
 
@@ -206,7 +208,7 @@ def _start_as_identity(unet: UNet2DConditionModel) -> None:
 
 
 def _editor_loss(
-    network: nn.Module, text_encoder: CLIPTextModel, scheduler: DDIMScheduler, batch: Batch
+    network: Network, text_encoder: CLIPTextModel, scheduler: DDIMScheduler, batch: Batch
 ) -> Tensor:
     """Weighted squared error of the velocity; changed places and high noise count more."""
     size = len(batch.source)
@@ -218,7 +220,7 @@ def _editor_loss(
         noise = _same_noise_in_half(noise)
     noisy = scheduler.add_noise(batch.target, noise, timesteps)
     velocity = scheduler.get_velocity(batch.target, noise, timesteps)
-    tokens, source = _drop_conditions(batch, scheduler)
+    tokens, source = _drop_conditions(batch)
     with torch.autocast(device.type, dtype=torch.bfloat16):
         words = text_encoder(tokens).last_hidden_state
         latents = torch.cat([noisy, source], dim=1).contiguous(memory_format=torch.channels_last)
@@ -228,7 +230,7 @@ def _editor_loss(
     return torch.as_tensor((weight * (found.float() - velocity).square()).mean())
 
 
-def _drop_conditions(batch: Batch, scheduler: DDIMScheduler) -> tuple[Tensor, Tensor]:
+def _drop_conditions(batch: Batch) -> tuple[Tensor, Tensor]:
     """InstructPix2Pix condition dropout: words, both, or the source picture, 5 % each."""
     draw = torch.rand(len(batch.source), device=batch.source.device)
     if batch.gathered:
@@ -237,6 +239,11 @@ def _drop_conditions(batch: Batch, scheduler: DDIMScheduler) -> tuple[Tensor, Te
     no_picture = (draw >= _DROP_SHARE) & (draw < 3 * _DROP_SHARE)
     tokens = torch.where(no_words[:, None], _no_words(batch.tokens), batch.tokens)
     return tokens, batch.source * ~no_picture[:, None, None, None]
+
+
+def _follow(average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+    """Moving average that forgets the first, poor steps quickly."""
+    return average + (current - average) * max(1 - _EMA_DECAY, 9 / (10 + float(steps)))
 
 
 def _no_words(tokens: Tensor) -> Tensor:
@@ -254,14 +261,14 @@ def _same_noise_in_half(noise: Tensor) -> Tensor:
 
 def _both_frames(states: Tensor) -> Tensor:
     """(2 pairs, tokens, channels) to the tokens of both frames for each: (.., 2 tokens, ..)."""
-    together = states.unflatten(0, (-1, 2)).flatten(1, 2)
+    together = states.reshape(len(states) // 2, -1, states.shape[2])
     return together.repeat_interleave(2, dim=0)
 
 
 def _batches(
     settings: EditorSettings, run: TrainingRun, tokenizer: CLIPTokenizer
 ) -> Iterator[Batch]:
-    """Endless batches; close-ups of the edited place are four times as many, at equal cost."""
+    """Endless batches of equal cost: small pictures and close-ups come in greater numbers."""
     chance = np.random.default_rng((23, settings.seed, run.step, run.rank))
     # All processes draw the same kind of batch, so that none waits for another.
     kind = np.random.default_rng((29, settings.seed, run.step))
@@ -272,8 +279,11 @@ def _batches(
             table = tables[int(kind.integers(len(tables)))]
             gathered = bool(kind.random() < _GATHERED_SHARE)
             close_up = bool(run.step < close_up_steps and kind.random() < 0.75)
-            size = settings.batch_size * (4 if close_up else 1)
-            batch = _draw(table, chance, size, gathered, close_up, tokenizer)
+            area = _CLOSE_UP_SIDE**2 if close_up else table.latents[0, 0].numel()
+            size = 2 * round(settings.batch_size * _FULL_AREA / area / 2)
+            batch = _draw(table, chance, size, tokenizer, gathered=gathered)
+            if close_up:
+                batch = _close_ups(batch, chance)
             yield _moved(batch, run.device)
 
 
@@ -281,9 +291,9 @@ def _draw(
     table: PairTable,
     chance: np.random.Generator,
     size: int,
-    gathered: bool,
-    close_up: bool,
     tokenizer: CLIPTokenizer,
+    *,
+    gathered: bool,
 ) -> Batch:
     edits = list(table.rows_by_edit)
     shares = np.array([EDIT_SHARES[edit] for edit in edits])
@@ -301,8 +311,6 @@ def _draw(
         frame = torch.tensor([0, 1]).repeat(count)
     source = table.latents[chosen[:, 0] + frame].float()
     target = table.latents[chosen[:, 1] + frame].float()
-    if close_up:
-        source, target = _close_ups(source, target, chance)
     tokens = torch.stack([_tokens(tokenizer, text) for text in texts])
     return Batch(source=source, target=target, tokens=tokens, gathered=gathered)
 
@@ -312,31 +320,36 @@ def _wording(table: PairTable, number: int, chance: np.random.Generator) -> str:
     return options[int(chance.integers(len(options)))]
 
 
-def _close_ups(
-    source: Tensor, target: Tensor, chance: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+def _close_ups(batch: Batch, chance: np.random.Generator) -> Batch:
     """Square cut-outs around a changed place of each pair."""
-    rows, columns = source.shape[2:]
-    changed = (target - source).abs().mean(1)
-    crops = []
-    for index in range(len(source)):
+    rows, columns = batch.source.shape[2:]
+    changed = (batch.target - batch.source).abs().mean(1)
+    places = []
+    for index in range(len(changed)):
         odds = changed[index].flatten().double().numpy() ** 2 + 1e-6
         row, column = divmod(int(chance.choice(rows * columns, p=odds / odds.sum())), columns)
         top = int(np.clip(row - chance.integers(2, 6), 0, rows - _CLOSE_UP_SIDE))
         left = int(np.clip(column - chance.integers(2, 6), 0, columns - _CLOSE_UP_SIDE))
-        crops.append((index, slice(top, top + _CLOSE_UP_SIDE), slice(left, left + _CLOSE_UP_SIDE)))
-    return (
-        torch.stack([source[index, :, across, down] for index, across, down in crops]),
-        torch.stack([target[index, :, across, down] for index, across, down in crops]),
+        places.append((slice(top, top + _CLOSE_UP_SIDE), slice(left, left + _CLOSE_UP_SIDE)))
+    return replace(
+        batch,
+        source=_cut(batch.source, places),
+        target=_cut(batch.target, places),
+    )
+
+
+def _cut(latents: Tensor, places: list[tuple[slice, slice]]) -> Tensor:
+    return torch.stack(
+        [one[:, down, across] for one, (down, across) in zip(latents, places, strict=True)]
     )
 
 
 def _moved(batch: Batch, device: torch.device) -> Batch:
-    return Batch(
+    return replace(
+        batch,
         source=batch.source.to(device),
         target=batch.target.to(device),
         tokens=batch.tokens.to(device),
-        gathered=batch.gathered,
     )
 
 

@@ -44,7 +44,9 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
     very small Kullback-Leibler term. At the end the latents are normalised inside the weights.
     """
     vae = build_vae().to(run.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+    optimizer = torch.optim.AdamW(
+        vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
+    )
     run.resume(vae, optimizer)
     pictures = _picture_batches(
         settings.seed + run.step + 1_000_003 * run.rank, settings.batch_size, run.device
@@ -58,7 +60,8 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        run.advance(float(loss.detach()), settings.batch_size, vae, optimizer)
+        if run.advance(float(loss.detach()), settings.batch_size):
+            run.save(vae, optimizer)
     run.save(vae, optimizer)
     normalise_latents(vae, _picture_batches(settings.seed + 999_983, 32, run.device))
     run.finish(vae)
@@ -110,7 +113,8 @@ def _vae_loss(vae: AutoencoderKL, pictures: Tensor, kl_weight: float) -> Tensor:
     edges = sum(
         functional.l1_loss(decoded.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3)
     )
-    return pixels + 0.5 * edges + kl_weight * latent_dist.kl().float().mean() / pictures[0].numel()
+    information = latent_dist.kl().float().mean() / pictures[0].numel()
+    return torch.as_tensor(pixels + 0.5 * edges + kl_weight * information)
 
 
 def _picture_batches(seed: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class VaeSettings:
 class EditorSettings:
     """How UNet and text encoder are trained; `batch_size` is that of one process.
 
+    `batch_size` counts pictures of 128 x 128; of others there are as many as cost the same.
     `families` source scenes with all their edits are drawn and encoded first.
     """
 
@@ -73,6 +74,7 @@ class TrainingRun:
     seed: int
     rank: int = 0
     processes: int = 1
+    command: str = ""
     time_limit_s: float = math.inf
     step: int = 0
     samples: int = 0
@@ -115,7 +117,7 @@ class TrainingRun:
         gradients = [one.grad for one in model.parameters() if one.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
-        pieces = (flat / self.processes).split([gradient.numel() for gradient in gradients])
+        pieces = torch.split(flat / self.processes, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
@@ -124,36 +126,25 @@ class TrainingRun:
         if self.processes > 1:
             distributed.barrier()
 
-    def set_learning_rate(
-        self, optimizer: torch.optim.Optimizer, peak: float, steps: int
-    ) -> None:
+    def set_learning_rate(self, optimizer: torch.optim.Optimizer, peak: float, steps: int) -> None:
         """Linear warm-up, then a cosine down to a twentieth of the peak."""
         warm = min(1.0, (self.step + 1) / _WARM_STEPS)
         decay = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / steps)))
         for group in optimizer.param_groups:
             group["lr"] = peak * warm * (0.05 + 0.95 * decay)
 
-    def advance(
-        self, loss: float, samples: int, model: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
-        """Count one step; report and write a checkpoint when it is time."""
+    def advance(self, loss: float, samples: int) -> bool:
+        """Count one step and report now and then; true when a checkpoint is due."""
         now = time.monotonic()
         self.wall_time_s += now - self._clock
         self._clock = now
         self.step += 1
         self.samples += samples * self.processes
         self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
-        if self.rank:
-            return
-        if now - self._reported > _PROGRESS_PERIOD_S:
+        if self.rank == 0 and now - self._reported > _PROGRESS_PERIOD_S:
             self._reported = now
-            rate = self.samples / max(self.wall_time_s, 1e-9)
-            sys.stderr.write(
-                f"{self.name} step {self.step} samples {self.samples} loss {self.loss:.4f} "
-                f"{rate:.0f} samples/s {self.wall_time_s / 60:.1f} min\n"
-            )
-        if now - self._saved > _CHECKPOINT_PERIOD_S:
-            self.save(model, optimizer)
+            self._report()
+        return self.rank == 0 and now - self._saved > _CHECKPOINT_PERIOD_S
 
     def save(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint in one motion."""
@@ -180,13 +171,20 @@ class TrainingRun:
     def record(self) -> TrainingRecord:
         """What the run has cost and reached so far."""
         return TrainingRecord(
-            command=f"python -m via_engine.starter.train {self.name} --seed {self.seed}",
+            command=self.command,
             seed=self.seed,
             steps=self.step,
             samples=self.samples,
             wall_time_s=round(self.wall_time_s, 1),
             device=self.device.type,
             final_loss=round(self.loss, 5),
+        )
+
+    def _report(self) -> None:
+        rate = self.samples / max(self.wall_time_s, 1e-9)
+        sys.stderr.write(
+            f"{self.name} step {self.step} samples {self.samples} loss {self.loss:.4f} "
+            f"{rate:.0f} samples/s {self.wall_time_s / 60:.1f} min\n"
         )
 
     def _agreed(self, going: bool) -> bool:
@@ -197,8 +195,8 @@ class TrainingRun:
         distributed.all_reduce(votes, distributed.ReduceOp.MIN)
         return bool(votes.item())
 
-    def _write(self, state: dict[str, object], path: Path) -> None:
+    def _write(self, state: Mapping[str, object], path: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         half = path.with_suffix(".part")
         torch.save(state, half)
-        os.replace(half, path)
+        half.replace(path)

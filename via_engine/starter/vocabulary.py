@@ -217,8 +217,7 @@ def _instructions_for_object(kind: str, colour: str) -> list[Instruction]:
         if value != kind
     ]
     found += [
-        Instruction(edit="material", value=value, kind=kind, colour=colour)
-        for value in MATERIALS
+        Instruction(edit="material", value=value, kind=kind, colour=colour) for value in MATERIALS
     ]
     return found
 
@@ -234,7 +233,5 @@ def _noun(instruction: Instruction) -> str:
 @lru_cache(maxsize=1)
 def _instructions_by_wording() -> dict[str, Instruction]:
     return {
-        text: instruction
-        for instruction in every_instruction()
-        for text in wordings(instruction)
+        text: instruction for instruction in every_instruction() for text in wordings(instruction)
     }

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from via_engine.edit_types import ColourTags
@@ -85,6 +85,7 @@ def test_a_result_names_its_matrix_and_is_limited_range() -> None:
 sizes = st.integers(1, 12)
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 2**32 - 1))
 def test_chroma_that_went_up_comes_down_unchanged(columns: int, lines: int, seed: int) -> None:
     plane = np.random.default_rng(seed).random((lines, columns), np.float32)

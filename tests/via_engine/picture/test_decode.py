@@ -69,12 +69,14 @@ def test_variable_rate_frames_are_counted_not_timed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", REAL_CLIPS)
 def test_random_ranges_of_real_clips_equal_a_linear_decode(name: str, shared_media: Path) -> None:
     media = probe_media(shared_media / name)
-    linear = [hash(picture.tobytes()) for picture in read_frames(media, media.frame_range)]
-    assert len(linear) == media.frame_count
+    # Enough to pass cockatoo's second keyframe, where a plain seek gives broken pictures.
+    count = min(media.frame_count, 120)
+    linear = [hash(picture.tobytes()) for picture in read_frames(media, FrameRange(0, count))]
+    assert len(linear) == count
     choose = random.Random(name)
-    for _ in range(8):
-        start = choose.randrange(media.frame_count)
-        end = min(media.frame_count, start + choose.randint(1, 4))
+    for _ in range(6):
+        start = choose.randrange(count)
+        end = min(count, start + choose.randint(1, 4))
         found = [hash(p.tobytes()) for p in read_frames(media, FrameRange(start, end))]
         assert found == linear[start:end]
 

@@ -183,8 +183,7 @@ def test_a_picture_and_a_sound_are_no_video(tmp_path: Path) -> None:
     VideoFrame(64, 48, "rgb24").save(still)
     with av.open(sound, "w") as container:
         stream = container.add_stream("aac", rate=48000, layout="mono")
-        silence = AudioFrame(format="fltp", layout="mono", samples=1024)
-        silence.pts = 0
+        silence = AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
         silence.sample_rate = 48000
         container.mux([*stream.encode(silence), *stream.encode(None)])
     for path in (still, sound):

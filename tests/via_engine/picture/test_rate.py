@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from via_engine.picture.rate import STANDARD_RATES, exact_rate
@@ -15,6 +15,7 @@ def ticks(rate: Fraction, count: int, time_base: Fraction) -> np.ndarray:
     return np.array([round(frame / (rate * time_base)) for frame in range(count)], np.int64)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(STANDARD_RATES),
     st.integers(2, 3000),

@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentimelineio import opentime
 
@@ -33,6 +33,7 @@ def test_known_labels(start: str, rate: Fraction, frame: int, label: str) -> Non
     assert timecode_at(start, rate, frame) == label
 
 
+@settings(deadline=None)
 @given(st.sampled_from([NTSC, NTSC_DOUBLE]), st.integers(0, ONE_DAY_OF_NTSC - 1))
 def test_drop_frame_agrees_with_opentimelineio(rate: Fraction, frame: int) -> None:
     time = opentime.RationalTime(frame, float(rate))
@@ -40,6 +41,7 @@ def test_drop_frame_agrees_with_opentimelineio(rate: Fraction, frame: int) -> No
     assert timecode_at("00:00:00;00", rate, frame) == expected
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([FILM, Fraction(24), Fraction(25), NTSC, Fraction(30), Fraction(50)]),
     st.integers(0, 24 * 3600 * 24 - 1),
@@ -50,6 +52,7 @@ def test_non_drop_frame_agrees_with_opentimelineio(rate: Fraction, frame: int) -
     assert timecode_at("00:00:00:00", rate, frame) == expected
 
 
+@settings(deadline=None)
 @given(st.integers(0, ONE_DAY_OF_NTSC), st.integers(0, ONE_DAY_OF_NTSC))
 def test_counting_on_from_a_label_is_counting_from_its_frame(first: int, more: int) -> None:
     label = timecode_at("00:00:00;00", NTSC, first)

@@ -16,7 +16,9 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
     return learn_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
-@pytest.mark.parametrize("text", ["make the ball blue", "paint the zyxgrub quokka", "añadir niebla"])
+@pytest.mark.parametrize(
+    "text", ["make the ball blue", "paint the zyxgrub quokka", "añadir niebla"]
+)
 def test_words_come_back(tokenizer: CLIPTokenizer, text: str) -> None:
     ids = tokenizer(text).input_ids
     assert tokenizer.decode(ids, skip_special_tokens=True).strip() == text
