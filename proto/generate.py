@@ -31,6 +31,7 @@ def stubs(folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     if not parser.parse_args().check:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from via_engine.edit_types import (
     ColourTags,
     EditRequest,
@@ -36,7 +38,7 @@ def render_clip(
     )
     scene = random_world_scene(seed, held_out=True)
     frames = (
-        render_frame(scene, frame, width=width, height=height).astype("float32") / 255.0
+        render_frame(scene, frame, width=width, height=height).astype(np.float32) / 255.0
         for frame in range(frame_count)
     )
     chunk = write_chunk(

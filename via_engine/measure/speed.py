@@ -34,9 +34,7 @@ def speed(seed: int) -> list[Row]:
         runs = [
             run_edit(
                 editor,
-                edit_request(
-                    clip, folder / str(number), card, frame_range=half, steps=card.steps
-                ),
+                edit_request(clip, folder / str(number), card, frame_range=half, steps=card.steps),
             )
             for number, half in enumerate(halves)
         ]

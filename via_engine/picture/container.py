@@ -1,4 +1,4 @@
-"""The door through which media files are opened and made: no playlists, no network, no surprises."""
+"""The door through which media files are opened and made: no playlists, no network."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,9 +69,10 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
             requires_safety_checker=False,
         )
         pipeline.save_pretrained(fresh)
+        for name in ("vocab.json", "merges.txt"):  # older transformers read these
+            shutil.copyfile(cache / "tokenizer" / name, fresh / "tokenizer" / name)
         (fresh / "via_model.json").write_text(json.dumps(asdict(sheet), indent=2) + "\n")
         _write_record(fresh, {"vae": vae_record, "editor": editor_record})
-        fresh.chmod(0o755)
         if folder.exists():
             folder.rename(Path(scratch) / "former")
         fresh.rename(folder)
