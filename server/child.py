@@ -8,6 +8,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 STOP_TIMEOUT_S = 5.0
@@ -66,6 +67,13 @@ class ChildProcess:
         except (EOFError, OSError) as error:
             raise self._ended() from error
 
+    def stop(self) -> None:
+        """Lets the process end by itself once it has nothing to do; kills it when it does not."""
+        with suppress(ChildEndedError):
+            self.send(None)
+        self._process.join(STOP_TIMEOUT_S)
+        self.kill()
+
     def kill(self) -> None:
         """Ends the process without asking it; returns when it is gone."""
         # The pipe stays open: another thread may be reading it, and learns of the end that way.
@@ -96,8 +104,8 @@ class Inbox:
         self._messages: queue.SimpleQueue[object] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next_message(self) -> object:
-        """The next message, waiting for it as long as it takes."""
+    def next_message(self) -> object | None:
+        """The next message, waiting for it as long as it takes; None when there are no more."""
         return self._messages.get()
 
     def _read(self) -> None:

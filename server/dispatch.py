@@ -89,8 +89,10 @@ class Dispatcher:
         self._stopping.set()
         self._wake.set()
         self._thread.join(grace_period_s)
-        self._worker.kill()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._worker.kill()
+            self._thread.join()
+        self._worker.stop()
         while self._errands:
             self._errands.popleft().answer.set_exception(
                 ServerStoppingError("the server is stopping; call again once it is back")

@@ -18,9 +18,7 @@ def run_prober(connection: Connection) -> None:
     # Loaded here, in the process that opens the files.
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
 
-    while True:
-        path = inbox.next_message()
-        assert isinstance(path, Path)
+    while isinstance(path := inbox.next_message(), Path):
         try:
             connection.send(probe_media(path))
         except MediaError as error:
@@ -54,7 +52,7 @@ class MediaProber:
         """Ends the process."""
         self._thread.shutdown(cancel_futures=True)
         if self._process is not None:
-            self._process.kill()
+            self._process.stop()
 
     def _probe(self, path: Path) -> MediaInfo:
         process = self._started()

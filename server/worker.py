@@ -66,6 +66,11 @@ class Worker:
         if self._process is not None:
             self._process.kill()
 
+    def stop(self) -> None:
+        """Ends the process once its order is over; there must be none it works on for long."""
+        if self._process is not None:
+            self._process.stop()
+
     def edit(self, request: EditRequest, cancelled: Callable[[], bool]) -> Generator[EditEvent]:
         """Has an edit done and gives its events as they come.
 

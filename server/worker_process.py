@@ -128,10 +128,7 @@ def run_worker(connection: Connection, editor_factory: str, config: EngineConfig
     os.environ.update(ENVIRONMENT)
     editor = _make_editor(editor_factory, config)
     connection.send(Ready(device=editor.device))
-    while True:
-        order = inbox.next_message()
-        if not isinstance(order, Order):
-            raise TypeError(f"the worker knows no {type(order).__name__}")
+    while isinstance(order := inbox.next_message(), Order):
         cancelled = partial(contains, cancelled_numbers, order.number)
         connection.send(_carry_out(editor, order.command, connection, cancelled))
 
