@@ -189,7 +189,7 @@ def _ready(edit: ClipEdit, number: int, desk: MediaDesk, request: BatchRequest) 
         spec=spec,
         frames=frames,
         has_timecode=starts_late or bool(media.start_timecode),
-        notes=(*plan.warnings, *place_notes(edit)),
+        notes=place_notes(edit),
     )
 
 

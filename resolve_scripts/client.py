@@ -32,6 +32,8 @@ from resolve_scripts.errors import (
 RETRY_DELAYS_S = (0.1, 0.3, 1.0, 2.0)
 WATCH_RETRY_DELAYS_S = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 8.0)
 QUICK_DEADLINE_S = 20.0
+# The server reads the whole index of a long file before it answers.
+PROBE_DEADLINE_S = 60.0
 LOAD_DEADLINE_S = 600.0
 PAGE_SIZE = 100
 CHANNEL_OPTIONS = (
@@ -142,7 +144,9 @@ class ViaClient:
     def validate_edit(self, spec: edit_pb2.EditSpec) -> edit_pb2.EditPlan:
         """What an edit would do, and the media as the server probed it."""
         request = job_service_pb2.ValidateEditRequest(spec=spec)
-        answer: job_service_pb2.ValidateEditResponse = self._call(self._jobs.ValidateEdit, request)
+        answer: job_service_pb2.ValidateEditResponse = self._call(
+            self._jobs.ValidateEdit, request, deadline_s=PROBE_DEADLINE_S
+        )
         return answer.plan
 
     def create_job(
@@ -152,7 +156,9 @@ class ViaClient:
         request = job_service_pb2.CreateJobRequest(
             request_id=request_id or str(uuid.uuid4()), spec=spec
         )
-        answer: job_service_pb2.CreateJobResponse = self._call(self._jobs.CreateJob, request)
+        answer: job_service_pb2.CreateJobResponse = self._call(
+            self._jobs.CreateJob, request, deadline_s=PROBE_DEADLINE_S
+        )
         return answer.job
 
     def get_job(self, name: str) -> job_service_pb2.Job:

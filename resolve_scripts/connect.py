@@ -19,7 +19,8 @@ from resolve_scripts.errors import ServerStartError, ServerUnreachableError, Via
 from resolve_scripts.parts import part_command
 
 START_DEADLINE_S = 60.0
-STOP_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 45.0
+IDLE_EXIT_S = 600.0
 ALIVE_DEADLINE_S = 3.0
 LOG_LINES_SHOWN = 8
 
@@ -119,6 +120,8 @@ def _started_server(
 ) -> tuple[str, subprocess.Popen[str] | None]:
     """Address of a server, and its process when it is ours and not one another command started."""
     arguments = ["--listen", "127.0.0.1:0", "--state-folder", str(choice.state_folder)]
+    # Left behind by Ctrl-C, it works its jobs off and then goes.
+    arguments += ["--idle-exit", f"{IDLE_EXIT_S:g}"]
     folders = [Path.home(), *sorted(media_folders)]
     for number, folder in enumerate(folders):
         arguments += ["--media-root", f"{f'media{number}' if number else 'home'}={folder}"]

@@ -145,9 +145,6 @@ def edit_clip(choice: ServerChoice, request: ClipRequest, reporter: Reporter) ->
             frame_range=request.frame_range,
             group_range=request.group_range,
         )
-        plan = client.validate_edit(spec)
-        for warning in plan.warnings:
-            reporter.note(warning)
         job = _run(client, spec, request.media.name, reporter)
         return EditedClip(path=fetch_clip(client, job, request), job=job)
 

@@ -155,7 +155,7 @@ async def _listening(
     server = aio.server(
         interceptors=(parts.interceptor,), options=OPTIONS, maximum_concurrent_rpcs=MAX_OPEN_CALLS
     )
-    health_servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # not in the stubs
+    health_servicer = health.aio.HealthServicer()
     _add_services(server, config, parts, stopping)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)

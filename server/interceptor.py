@@ -92,7 +92,7 @@ class CallCount:
         return 0.0 if self.open_calls else now_s - self.last_end_s
 
 
-class CallInterceptor(aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+class CallInterceptor(aio.ServerInterceptor):
     """Admits callers, counts calls, and translates errors, for all four kinds of calls."""
 
     def __init__(self, access: Access, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -102,9 +102,9 @@ class CallInterceptor(aio.ServerInterceptor):  # type: ignore[type-arg]  # gener
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> Handler | None:
         """The handler of the call, wrapped."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method

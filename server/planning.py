@@ -10,13 +10,14 @@ from server.errors import ArgumentError
 from via_engine.config import DEFAULT_GROUP_SIZE, MAX_INSTRUCTION_CHARACTERS
 from via_engine.edit_types import FrameRange, MediaInfo, ModelCard, OutputFormat
 from via_engine.errors import InstructionError, RangeError
-from via_engine.schedule import working_size
+from via_engine.schedule import clip_working_size
 
 T = TypeVar("T")
 
 MAX_STEPS = 1_000
 MAX_SCALE = 100.0
 MAX_GROUP_SIZE = 64
+HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ, HLG
 
 
 def check_instruction(instruction: str) -> None:
@@ -49,9 +50,7 @@ def plan_edit(spec: EditSpec, *, media: MediaInfo, card: ModelCard, pace: float 
     """
     check_instruction(spec.instruction)
     resolved = _resolve(spec, media=media, card=card)
-    width, height = working_size(
-        media.width, media.height, long_side_px=card.long_side_px, multiple_px=card.multiple_px
-    )
+    width, height = clip_working_size(media, card)
     frame_steps = resolved.frame_range.frame_count * resolved.steps
     return EditPlan(
         spec=resolved,
@@ -139,7 +138,14 @@ def _warnings(
             f"The media has a variable frame rate; the result runs at {media.frame_rate} frames "
             "per second throughout."
         )
+    if media.colour.transfer in HDR_TRANSFERS:
+        found.append(
+            "The media is HDR (PQ or HLG); the model was made for standard range, so look at a "
+            "preview before you trust its colours."
+        )
     if card.understands:
-        forms = "; ".join(card.understands)
-        found.append(f"Model {card.name} follows only some forms of instruction: {forms}.")
+        found.append(
+            f"Model {card.name} was trained on a small world of its own and knows few "
+            "instructions; on real footage name a real checkpoint with --model."
+        )
     return tuple(found)

@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is slow, which says nothing about the code.
+settings.register_profile("via", deadline=None)
+settings.load_profile("via")
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
