@@ -103,6 +103,8 @@ def test_ctrl_c_once_detaches_and_twice_cancels(fake: FakeServer, clip: Path, pr
     process = subprocess.Popen(
         via_command("edit", clip, "forever", "--server", fake.address),
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        # Where the tests run in the background, SIGINT is ignored and would stay so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one line
     )  # fmt: skip
     assert process.stderr is not None
     for awaited in ["frame 100/100", "Ctrl-C again"][:presses]:

@@ -68,7 +68,7 @@ def test_the_person_is_warned_of_what_may_surprise() -> None:
     spec = EditSpec(source=SOURCE, instruction="x", group_range=FrameRange(0, 2), group_size=3)
     warnings = plan_edit(spec, media=media, card=CARD, pace=None).warnings
     for word, warning in zip(
-        ("2 frames", "interlaced", "variable", "night"), warnings, strict=True
+        ("2 frames", "interlaced", "variable", "small world"), warnings, strict=True
     ):
         assert word in warning
     calm = replace(CARD, understands=())

@@ -9,13 +9,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionInstructPix2PixPipeline
+from diffusers import (
+    AutoencoderKL,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextModel
 
 from via_engine.starter.bundle import RECORD_NAME, sha256_of
-from via_engine.starter.text import build_text_encoder, learn_tokenizer
+from via_engine.starter.text import build_text_encoder, world_tokenizer
 from via_engine.starter.train_editor import Editor, build_scheduler, build_unet
 from via_engine.starter.train_vae import build_vae
 
+Record = dict[str, str | int | float]
+# Written beside tokenizer.json: older transformers read these, and so does further training.
+_TOKENIZER_FILES = ("vocab.json", "merges.txt")
 UNDERSTANDS = (
     "make the ball blue",
     "change the color of the ball",
@@ -53,15 +61,15 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
 
     An interrupted export leaves the former folder as it was.
     """
-    vae, vae_record = _trained_vae(cache)
-    editor, editor_record = _trained_editor(cache)
+    vae, vae_record = newest_vae(cache)
+    editor, editor_record = trained_editor(cache, "editor")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
         fresh = Path(scratch) / "editor"
         pipeline = StableDiffusionInstructPix2PixPipeline(
             vae=vae.half(),
             text_encoder=editor.text_encoder.half(),
-            tokenizer=learn_tokenizer(cache / "tokenizer"),
+            tokenizer=world_tokenizer(cache / "tokenizer"),
             unet=editor.unet.half(),
             scheduler=build_scheduler(),
             safety_checker=None,
@@ -69,7 +77,7 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
             requires_safety_checker=False,
         )
         pipeline.save_pretrained(fresh)
-        for name in ("vocab.json", "merges.txt"):  # older transformers read these
+        for name in _TOKENIZER_FILES:
             shutil.copyfile(cache / "tokenizer" / name, fresh / "tokenizer" / name)
         (fresh / "via_model.json").write_text(json.dumps(asdict(sheet), indent=2) + "\n")
         _write_record(fresh, {"vae": vae_record, "editor": editor_record})
@@ -78,28 +86,46 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
         fresh.rename(folder)
 
 
-def trained_vae(cache: Path, folder: Path) -> AutoencoderKL:
-    """The autoencoder trained in `cache`, or else the packaged one in `folder`."""
-    if (cache / "vae_weights.pt").exists():
-        return _trained_vae(cache)[0]
-    return AutoencoderKL.from_pretrained(folder / "vae")
+def unpack_editor(folder: Path, cache: Path) -> None:
+    """Bring a packaged editor into an empty `cache`, so that its training can go on."""
+    records = json.loads((folder / RECORD_NAME).read_text())
+    cache.mkdir(parents=True, exist_ok=True)
+    vae = AutoencoderKL.from_pretrained(folder / "vae").float()
+    editor = Editor(
+        UNet2DConditionModel.from_pretrained(folder / "unet").float(),
+        CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
+    )
+    for name, model in (("vae", vae), ("packaged_editor", editor), ("editor", editor)):
+        record = records[name.removeprefix("packaged_")]
+        torch.save({"model": model.state_dict(), "record": record}, cache / f"{name}_weights.pt")
+    (cache / "tokenizer").mkdir(exist_ok=True)
+    for name in _TOKENIZER_FILES:
+        shutil.copyfile(folder / "tokenizer" / name, cache / "tokenizer" / name)
 
 
-def _trained_vae(cache: Path) -> tuple[AutoencoderKL, dict[str, object]]:
-    state = torch.load(cache / "vae_weights.pt", weights_only=True, map_location="cpu")
+def newest_vae(cache: Path) -> tuple[AutoencoderKL, Record]:
+    """The autoencoder in `cache` with its decoder in the latest state, and its record."""
+    improved = (cache / "decoder_weights.pt").exists()
+    return trained_vae(cache, "decoder" if improved else "vae")
+
+
+def trained_vae(cache: Path, name: str) -> tuple[AutoencoderKL, Record]:
+    """The autoencoder that a training of this name left in `cache`, and its record."""
+    state = torch.load(cache / f"{name}_weights.pt", weights_only=True, map_location="cpu")
     vae = build_vae()
     vae.load_state_dict(state["model"])
     return vae.eval(), state["record"]
 
 
-def _trained_editor(cache: Path) -> tuple[Editor, dict[str, object]]:
-    state = torch.load(cache / "editor_weights.pt", weights_only=True, map_location="cpu")
-    editor = Editor(build_unet(), build_text_encoder(learn_tokenizer(cache / "tokenizer")))
+def trained_editor(cache: Path, name: str) -> tuple[Editor, Record]:
+    """UNet and text encoder that a training of this name left in `cache`, and their record."""
+    state = torch.load(cache / f"{name}_weights.pt", weights_only=True, map_location="cpu")
+    editor = Editor(build_unet(), build_text_encoder(world_tokenizer(cache / "tokenizer")))
     editor.load_state_dict(state["model"])
     return editor.eval(), state["record"]
 
 
-def _write_record(folder: Path, records: dict[str, dict[str, object]]) -> None:
+def _write_record(folder: Path, records: dict[str, Record]) -> None:
     hashes = {
         str(path.relative_to(folder).as_posix()): sha256_of(path)
         for path in sorted(folder.rglob("*"))

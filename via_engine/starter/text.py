@@ -17,21 +17,14 @@ MAX_TOKENS = 32
 _BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 
 
-def learn_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Learn a byte-level BPE from every wording and keep its files in `folder`.
+def world_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer kept in `folder`, learned from every wording if there is none yet.
 
     All 256 bytes are in the alphabet, within a word and at its end, so unknown words are
     spelled out and never lost.
     """
-    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
-    alphabet = symbols + [f"{symbol}</w>" for symbol in symbols]
-    merges = _learn_merges()
-    tokens = dict.fromkeys([*alphabet, *("".join(pair) for pair in merges), _BEGIN, _END])
-    folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
-    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines) + "\n")
+    if not (folder / "merges.txt").exists():
+        _learn(folder)
     return CLIPTokenizer(
         vocab=str(folder / "vocab.json"),
         merges=str(folder / "merges.txt"),
@@ -67,6 +60,18 @@ def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
         return_tensors="pt",
     )
     return torch.as_tensor(found.input_ids)
+
+
+def _learn(folder: Path) -> None:
+    symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+    alphabet = symbols + [f"{symbol}</w>" for symbol in symbols]
+    merges = _learn_merges()
+    tokens = dict.fromkeys([*alphabet, *("".join(pair) for pair in merges), _BEGIN, _END])
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n")
 
 
 def _learn_merges() -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`python -m via_engine.starter.train {vae,editor}`: trains the starter models.
+"""`python -m via_engine.starter.train {vae,decoder,editor}`: trains the starter models.
 
 Training resumes where it stopped. On two CPU cores the autoencoder takes about a quarter of
 an hour and the editor well over an hour; see `weights/editor/training.json` for what the
@@ -18,9 +18,16 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
-from via_engine.starter.export import EditorSheet, export_editor, trained_vae
+from via_engine.starter.export import (
+    EditorSheet,
+    Record,
+    export_editor,
+    trained_editor,
+    trained_vae,
+    unpack_editor,
+)
 from via_engine.starter.train_editor import train_editor
-from via_engine.starter.train_vae import train_vae
+from via_engine.starter.train_vae import train_decoder, train_vae
 from via_engine.starter.training_run import EditorSettings, TrainingRun, VaeSettings
 
 _PACKAGED = Path(__file__).parent / "weights" / "editor"
@@ -37,21 +44,24 @@ class _Order:
     port: int
     time_limit_s: float
     compiled: bool
+    from_packaged: bool
     vae: VaeSettings
     editor: EditorSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, train, and for the editor write `weights/editor`."""
+    """Parse the command line, train, and write `weights/editor` once all its parts are there."""
     parsed = _parser().parse_args(arguments)
     cache = parsed.cache or _platform_cache()
+    if parsed.from_packaged and not (cache / "editor_weights.pt").exists():
+        unpack_editor(_PACKAGED, cache)
     if not parsed.export_only:
         order = _order(parsed, cache)
         if order.processes > 1:
             spawn(_train, (order,), nprocs=order.processes)  # type: ignore[no-untyped-call]
         else:
             _train(0, order)
-    if parsed.model == "editor":
+    if (cache / "editor_weights.pt").exists():
         sheet = EditorSheet(
             guidance_scale=parsed.guidance_scale,
             image_guidance_scale=parsed.image_guidance_scale,
@@ -71,30 +81,46 @@ def _train(rank: int, order: _Order) -> None:
             rank=rank,
             world_size=order.processes,
         )
-    settings = order.vae if order.model == "vae" else order.editor
     run = TrainingRun(
         name=order.model,
         folder=order.cache,
         device=torch.device(order.device),
-        seed=settings.seed,
         rank=rank,
+        seed=order.editor.seed,
         processes=order.processes,
         command=_command(order),
         time_limit_s=order.time_limit_s,
     )
     if order.model == "vae":
         train_vae(order.vae, run)
-    else:
-        vae = trained_vae(order.cache, _PACKAGED)
-        train_editor(order.editor, run, vae, compiled=order.compiled)
+        return
+    vae, vae_record = trained_vae(order.cache, "vae")
+    if order.model == "decoder":
+        train_decoder(order.vae, _after(run, vae_record), vae)
+        return
+    start = None
+    if order.from_packaged:
+        start, editor_record = trained_editor(order.cache, "packaged_editor")
+        run = _after(run, editor_record)
+    train_editor(order.editor, run, vae, start=start, compiled=order.compiled)
+
+
+def _after(run: TrainingRun, record: Record) -> TrainingRun:
+    """The run, counting what the weights it starts from have cost already."""
+    return replace(
+        run,
+        earlier_samples=int(record["samples"]),
+        earlier_wall_time_s=float(record["wall_time_s"]),
+    )
 
 
 def _command(order: _Order) -> str:
     """The command line that trains these weights, without what only this machine knows."""
-    settings = asdict(order.vae if order.model == "vae" else order.editor)
+    settings = asdict(order.editor if order.model == "editor" else order.vae)
     flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(settings.items())]
     flags = [flag for flag in flags if not flag.startswith("--kl-weight")]
     flags.append(f"--processes {order.processes}")
+    flags += ["--from-packaged"] if order.from_packaged else []
     return " ".join(["python -m via_engine.starter.train", order.model, *flags])
 
 
@@ -113,6 +139,7 @@ def _order(parsed: argparse.Namespace, cache: Path) -> _Order:
         port=parsed.port,
         time_limit_s=parsed.time_limit_s,
         compiled=parsed.compile,
+        from_packaged=parsed.from_packaged,
         vae=replace(VaeSettings(), **given),
         editor=replace(EditorSettings(), **given, **families),
     )
@@ -120,7 +147,7 @@ def _order(parsed: argparse.Namespace, cache: Path) -> _Order:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m via_engine.starter.train")
-    parser.add_argument("model", choices=("vae", "editor"))
+    parser.add_argument("model", choices=("vae", "decoder", "editor"))
     parser.add_argument("--cache", type=Path, help="checkpoints and encoded pairs live here")
     parser.add_argument("--into", type=Path, default=_PACKAGED, help="where the editor goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -128,6 +155,9 @@ def _parser() -> argparse.ArgumentParser:
         "--processes", type=int, default=1, help="on CPUs, one per core trains fastest"
     )
     parser.add_argument("--port", type=int, default=29517, help="where processes meet")
+    parser.add_argument(
+        "--from-packaged", action="store_true", help="go on from the packaged weights"
+    )
     parser.add_argument("--compile", action="store_true", help="compile the UNet")
     parser.add_argument("--time-limit-s", type=float, default=float("inf"))
     parser.add_argument("--steps", type=int)

@@ -21,7 +21,7 @@ from via_engine.starter.pairs import (
     shard_path,
     write_shard,
 )
-from via_engine.starter.text import TEXT_WIDTH, build_text_encoder, learn_tokenizer, token_ids
+from via_engine.starter.text import TEXT_WIDTH, build_text_encoder, token_ids, world_tokenizer
 from via_engine.starter.train_vae import LATENT_CHANNELS, pixels_to_tensor
 from via_engine.starter.training_run import EditorSettings, TrainingRun
 from via_engine.starter.vocabulary import Edit, wordings
@@ -136,17 +136,22 @@ def build_scheduler() -> DDIMScheduler:
 
 
 def train_editor(
-    settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL, *, compiled: bool
+    settings: EditorSettings,
+    run: TrainingRun,
+    vae: AutoencoderKL,
+    *,
+    start: Editor | None = None,
+    compiled: bool = False,
 ) -> None:
-    """Fit UNet and text encoder, from the run's last checkpoint if it has one.
+    """Fit UNet and text encoder, from the run's last checkpoint if it has one, else `start`.
 
     Missing shards of pairs are encoded first; shards another process adds meanwhile are taken
     in. Weights are averaged over steps, and the average is what `run.finish` keeps.
     """
     encode_pairs(run, vae, settings.families)
     torch.manual_seed(settings.seed)
-    tokenizer = learn_tokenizer(run.folder / "tokenizer")
-    editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
+    tokenizer = world_tokenizer(run.folder / "tokenizer")
+    editor = (start or Editor(build_unet(), build_text_encoder(tokenizer))).to(run.device)
     editor.unet.to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
     optimizer = torch.optim.AdamW(

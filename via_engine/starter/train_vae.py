@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from via_engine.starter.render import render_frame
@@ -55,15 +55,38 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
         with torch.autocast(run.device.type, dtype=torch.bfloat16):
             loss = _vae_loss(vae, next(pictures), settings.kl_weight)
-        loss.backward()  # type: ignore[no-untyped-call]
-        run.share_gradients(vae)
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        _learn_step(loss, vae, optimizer, run)
         if run.advance(float(loss.detach()), settings.batch_size):
             run.save(vae, optimizer)
     run.save(vae, optimizer)
     normalise_latents(vae, _picture_batches(settings.seed + 999_983, 32, run.device))
+    run.finish(vae)
+
+
+def train_decoder(settings: VaeSettings, run: TrainingRun, vae: AutoencoderKL) -> None:
+    """Improve the decoder alone: latents keep their meaning, so a trained editor stays valid."""
+    vae = vae.train().to(run.device, memory_format=torch.channels_last)
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    learning = nn.ModuleList([vae.decoder, vae.post_quant_conv])
+    optimizer = torch.optim.AdamW(
+        learning.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
+    )
+    run.resume(vae, optimizer)
+    pictures = _picture_batches(
+        settings.seed + 7 + run.step + 1_000_003 * run.rank, settings.batch_size, run.device
+    )
+    while run.continues(settings.steps):
+        run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
+        batch = next(pictures)
+        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+            with torch.no_grad():
+                latents = vae.encode(batch).latent_dist.mode()
+            loss = _picture_loss(vae.decode(latents).sample.float(), batch)
+        _learn_step(loss, learning, optimizer, run)
+        if run.advance(float(loss.detach()), settings.batch_size):
+            run.save(vae, optimizer)
+    run.save(vae, optimizer)
     run.finish(vae)
 
 
@@ -98,23 +121,37 @@ def _start_nearly_linear(vae: AutoencoderKL) -> None:
     quarter of the steps that the usual initial weights need.
     """
     for name, layer in vae.named_modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.orthogonal_(layer.weight)
-            torch.nn.init.zeros_(torch.as_tensor(layer.bias))
+        if isinstance(layer, nn.Conv2d):
+            nn.init.orthogonal_(layer.weight)
+            nn.init.zeros_(torch.as_tensor(layer.bias))
             if "resnets" in name and name.endswith("conv2"):
-                torch.nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.weight)
     vae.quant_conv.bias[LATENT_CHANNELS:] -= 4
 
 
 def _vae_loss(vae: AutoencoderKL, pictures: Tensor, kl_weight: float) -> Tensor:
     latent_dist = vae.encode(pictures).latent_dist
     decoded = vae.decode(latent_dist.sample()).sample.float()
+    information = latent_dist.kl().float().mean() / pictures[0].numel()
+    return torch.as_tensor(_picture_loss(decoded, pictures) + kl_weight * information)
+
+
+def _picture_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
     pixels = (decoded - pictures).abs().mean() + (decoded - pictures).square().mean()
     edges = sum(
         functional.l1_loss(decoded.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3)
     )
-    information = latent_dist.kl().float().mean() / pictures[0].numel()
-    return torch.as_tensor(pixels + 0.5 * edges + kl_weight * information)
+    return torch.as_tensor(pixels + 0.5 * edges)
+
+
+def _learn_step(
+    loss: Tensor, learning: nn.Module, optimizer: torch.optim.Optimizer, run: TrainingRun
+) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.share_gradients(learning)
+    nn.utils.clip_grad_norm_(learning.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
 
 
 def _picture_batches(seed: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:

@@ -64,6 +64,7 @@ class TrainingRecord:
 class TrainingRun:
     """State of one resumable training; checkpoints lie in `folder`.
 
+    `earlier_samples` and `earlier_wall_time_s` are what packaged weights it starts from cost.
     Several processes may train together, each on its own batches: `rank` is this one's number
     among `processes`. On CPUs that shares cores better than several threads in one process.
     """
@@ -80,6 +81,8 @@ class TrainingRun:
     samples: int = 0
     wall_time_s: float = 0.0
     loss: float = math.nan
+    earlier_samples: int = 0
+    earlier_wall_time_s: float = 0.0
     _clock: float = field(default_factory=time.monotonic)
     _started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
@@ -174,8 +177,8 @@ class TrainingRun:
             command=self.command,
             seed=self.seed,
             steps=self.step,
-            samples=self.samples,
-            wall_time_s=round(self.wall_time_s, 1),
+            samples=self.earlier_samples + self.samples,
+            wall_time_s=round(self.earlier_wall_time_s + self.wall_time_s, 1),
             device=self.device.type,
             final_loss=round(self.loss, 5),
         )

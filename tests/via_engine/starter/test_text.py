@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer
 
-from via_engine.starter.text import MAX_TOKENS, build_text_encoder, learn_tokenizer, token_ids
+from via_engine.starter.text import MAX_TOKENS, build_text_encoder, token_ids, world_tokenizer
 from via_engine.starter.vocabulary import every_instruction, wordings
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> CLIPTokenizer:
-    return learn_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+    return world_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Training runs, resumes, exports a folder stock diffusers loads, and goes on from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from via_engine.starter import pairs, train, train_editor
+from via_engine.starter.bundle import checked_folder
+from via_engine.starter.evaluate import load_editor
+from via_engine.starter.train_editor import GatheredAttention, build_unet
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three families, one of each picture shape."""
+    for module in (pairs, train_editor):
+        monkeypatch.setattr(module, "FAMILIES_PER_SHARD", 1)
+
+
+@pytest.mark.usefixtures("short")
+def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / "editor"
+    place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu"]
+    assert train.main(["vae", *place, "--steps", "2", "--batch-size", "2"]) == 0
+    assert not folder.exists()
+    few = ["--families", "3", "--batch-size", "2"]
+    assert train.main(["editor", *place, *few, "--steps", "1"]) == 0
+    assert train.main(["editor", *place, *few, "--steps", "2"]) == 0
+    assert train.main(["decoder", *place, "--steps", "1", "--batch-size", "2"]) == 0
+    assert load_editor(checked_folder(folder)).unet.config.in_channels == 32
+    record = json.loads((folder / "training.json").read_text())
+    assert record["editor"]["steps"] == 2
+    assert record["vae"]["command"].startswith("python -m via_engine.starter.train decoder")
+    assert str(tmp_path) not in (folder / "training.json").read_text()
+    assert "editor step" in capsys.readouterr().err
+
+
+def test_gathered_attention_sees_both_frames_and_matches_the_stock_one() -> None:
+    torch.manual_seed(0)
+    unet = build_unet().eval()
+    for layer in unet.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            torch.nn.init.normal_(layer.weight, std=0.05)
+    latents, words = torch.randn(2, 32, 8, 8), torch.randn(1, 5, 128).repeat(2, 1, 1)
+    other = latents.clone()
+    other[1] += 1
+    with torch.no_grad():
+        stock = unet(latents, 500, words).sample
+        unet.set_attn_processor(GatheredAttention())
+        apart = [unet(one, 500, words).sample[0] for one in (latents, other)]
+        unet.set_attn_processor(GatheredAttention(gather=True))
+        gathered = [unet(one, 500, words).sample[0] for one in (latents, other)]
+    assert torch.allclose(stock[0], apart[0], atol=1e-4)
+    assert torch.allclose(apart[0], apart[1], atol=1e-5)
+    assert not torch.allclose(gathered[0], gathered[1], atol=1e-4)
