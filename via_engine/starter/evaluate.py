@@ -45,10 +45,10 @@ class Sampling:
     """How the pipeline samples."""
 
     steps: int = 10
-    guidance_scale: float = 3.0
-    image_guidance_scale: float = 1.2
-    width: int = 128
-    height: int = 128
+    guidance_scale: float = 2.0
+    image_guidance_scale: float = 1.5
+    width: int = 256
+    height: int = 144
 
 
 @dataclass(frozen=True, kw_only=True)

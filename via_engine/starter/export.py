@@ -48,10 +48,10 @@ class EditorSheet:
     name: str = "starter"
     kind: str = "instruct-pix2pix"
     steps: int = 10
-    guidance_scale: float = 3.0
-    image_guidance_scale: float = 1.2
-    long_side_px: int = 160
-    multiple_px: int = 32
+    guidance_scale: float = 2.0
+    image_guidance_scale: float = 1.5
+    long_side_px: int = 256
+    multiple_px: int = 8
     licence: str = "Apache-2.0"
     understands: tuple[str, ...] = UNDERSTANDS
 

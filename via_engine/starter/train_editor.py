@@ -285,7 +285,7 @@ def _batches(
             gathered = bool(kind.random() < _GATHERED_SHARE)
             close_up = bool(run.step < close_up_steps and kind.random() < 0.75)
             area = _CLOSE_UP_SIDE**2 if close_up else table.latents[0, 0].numel()
-            size = 2 * round(settings.batch_size * _FULL_AREA / area / 2)
+            size = 2 * max(1, round(settings.batch_size * _FULL_AREA / area / 2))
             batch = _draw(table, chance, size, tokenizer, gathered=gathered)
             if close_up:
                 batch = _close_ups(batch, chance)
