@@ -109,6 +109,7 @@ def _after(run: TrainingRun, record: Record) -> TrainingRun:
     """The run, counting what the weights it starts from have cost already."""
     return replace(
         run,
+        command=f"{record['command']} && {run.command}",
         earlier_samples=int(record["samples"]),
         earlier_wall_time_s=float(record["wall_time_s"]),
     )

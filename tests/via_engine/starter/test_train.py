@@ -34,7 +34,7 @@ def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert load_editor(checked_folder(folder)).unet.config.in_channels == 32
     record = json.loads((folder / "training.json").read_text())
     assert record["editor"]["steps"] == 2
-    assert record["vae"]["command"].startswith("python -m via_engine.starter.train decoder")
+    assert "starter.train decoder" in record["vae"]["command"]
     assert str(tmp_path) not in (folder / "training.json").read_text()
     assert "editor step" in capsys.readouterr().err
 
