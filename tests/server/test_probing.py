@@ -43,13 +43,20 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_read(
 
 
 def test_a_file_that_brings_its_reader_down_is_named_and_the_next_one_read(
-    prober: MediaProber, media_folder: Path
+    prober: MediaProber, media_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert frame_count(prober, media_folder / "clip.mp4") == 48
     process = prober._process
     assert process is not None and process.process_id is not None
-    os.kill(process.process_id, signal.SIGSTOP)
-    os.kill(process.process_id, signal.SIGKILL)
+    process_id, send = process.process_id, process.send
+
+    def send_and_kill(message: object) -> None:
+        # Stopped first, it cannot answer before it dies; killed later, it is alive when asked.
+        os.kill(process_id, signal.SIGSTOP)
+        send(message)
+        os.kill(process_id, signal.SIGKILL)
+
+    monkeypatch.setattr(process, "send", send_and_kill)
     with pytest.raises(MediaUnreadableError, match="exit code -9"):
         frame_count(prober, media_folder / "clip.mp4")
     assert frame_count(prober, media_folder / "clip.mp4") == 48
