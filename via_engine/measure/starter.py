@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
 from via_engine.measure.rows import Bar, Row
-from via_engine.starter.bundle import starter_editor_folder
+from via_engine.starter.bundle import starter_folder
 from via_engine.starter.evaluate import (
     EditScores,
     Sampling,
@@ -39,7 +39,7 @@ REPLACED_BAR = Bar(comparison=">=", limit=22)
 
 def starter(seed: int) -> list[Row]:
     """The packaged editor in stock diffusers, 10 steps, on held-out scenes."""
-    folder = starter_editor_folder()
+    folder = starter_folder("editor")
     card = json.loads((folder / "via_model.json").read_text(encoding="utf-8"))
     sampling = Sampling(
         steps=card["steps"],

@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 from via_engine.config import EngineConfig
 from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError, UnknownModelError
-from via_engine.starter.bundle import starter_editor_folder
+from via_engine.starter.bundle import starter_folder
 
 STARTER_NAME = "starter"
 CARD_FILE = "via_model.json"
@@ -69,7 +69,7 @@ def load_catalog(config: EngineConfig) -> ModelCatalog:
         ModelIntegrityError: the starter's weights are missing or altered.
         ModelError: a folder is no diffusers pipeline, its card is faulty, or a name comes twice.
     """
-    folders = ((STARTER_NAME, starter_editor_folder()), *config.model_folders)
+    folders = ((STARTER_NAME, starter_folder("editor")), *config.model_folders)
     names = [name for name, _ in folders]
     for name in names:
         if names.count(name) > 1:

@@ -136,11 +136,13 @@ def _city(x: Grid, y: Grid, horizon: float, _drift: float) -> Picture:
         block = np.floor(x / pitch + row * 0.4)
         roof = street - low * 0.5 - tall * _hash(block, block * 0 + row)
         picture = _below(picture, y, roof, _rgb(*colour) + 0 * picture)
-        column, floor = np.floor(x / 0.05), np.floor(y / 0.062)
-        pane = (np.abs((x / 0.05) % 1 - 0.5) < 0.3) & (np.abs((y / 0.062) % 1 - 0.5) < 0.28)
-        lit = (_hash(column + 31 * row, floor) > 0.5) & pane & (y > roof + 0.015) & (y < street)
+        column, floor = np.floor(x / 0.07), np.floor(y / 0.085)
+        pane = _within(x / 0.07, 0.3, 0.07 * y.shape[0]) * _within(
+            y / 0.085, 0.28, 0.085 * y.shape[0]
+        )
+        lit = (_hash(column + 31 * row, floor) > 0.55) & (y > roof + 0.015) & (y < street)
         lamp = _mix(_rgb(1, 0.8, 0.38), _rgb(0.75, 0.85, 1.0), _hash(column, floor + 7)[..., None])
-        picture = np.where(lit[..., None], lamp * (0.72 + 0.28 * row), picture)
+        picture = _mix(picture, lamp * (0.56 + 0.2 * row), (pane * lit)[..., None])
     depth = np.clip((y - street) / 0.3, 0, 1)[..., None]
     glow = _noise(3, x * 2.4, y * 0.5)[..., None] ** 3
     wet = _rgb(0.1, 0.1, 0.17) * (1 - 0.4 * depth) + glow * _rgb(1.0, 0.66, 0.3) * (1 - depth)
@@ -202,6 +204,11 @@ def _flowers(picture: Picture, x: Grid, y: Grid, top: float) -> Picture:
     return _mix(picture, bloom, cover)
 
 
+def _within(cells: Grid, half_width: float, cell_px: float) -> Grid:
+    """How far each place lies in the middle of its cell: 1 inside, with an edge of one pixel."""
+    return np.asarray(np.clip((half_width - np.abs(cells % 1 - 0.5)) * cell_px + 0.5, 0, 1))
+
+
 def _below(picture: Picture, y: Grid, line: Grid, paint: Picture) -> Picture:
     """Paint everything under a line, with a soft edge of about one pixel."""
     pixels = picture.shape[0]
@@ -228,13 +235,36 @@ def _hash(first: Grid, second: Grid) -> Grid:
 
 
 def _noise(sheet: int, x: Grid, y: Grid) -> Grid:
-    """Soft periodic noise in [0, 1]; one unit of x or y crosses a quarter of the sheet."""
+    """Soft periodic noise in [0, 1]; one unit of x or y crosses a quarter of the sheet.
+
+    Where pixels lie further apart than the sheet's own, the sheet is blurred first, so that
+    small frames show no false texture and nothing shimmers when the camera pans.
+    """
     scale = np.float32(_NOISE_SIZE / 4)
     at_x = np.mod(x * scale, _NOISE_SIZE).astype(np.float32)
     at_y = np.mod(y * scale + 0 * at_x, _NOISE_SIZE).astype(np.float32)
-    sheet_pixels = noise_sheet(sheet, 1.5 if sheet < 4 else 0.9)
+    steps = _step(x * scale, axis=1), _step(y * scale, axis=0)
+    sheet_pixels = _blurred_sheet(sheet, 1.5 if sheet < 4 else 0.9, *steps)
     found = cv2.remap(sheet_pixels, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     return np.asarray(found, np.float32)
+
+
+def _step(grid: Grid, *, axis: int) -> float:
+    """Middle distance of neighbouring samples, in eighths of an octave and at least 1."""
+    if grid.shape[axis] < 2:
+        return 1.0
+    distance = float(np.median(np.abs(np.diff(grid, axis=axis))))
+    return float(2 ** (round(8 * np.log2(max(1.0, distance))) / 8))
+
+
+@lru_cache(maxsize=8 * _NOISE_SHEETS)
+def _blurred_sheet(sheet: int, slope: float, step_x: float, step_y: float) -> Grid:
+    pixels = noise_sheet(sheet, slope)
+    sigma_x, sigma_y = (0.5 * np.sqrt(step**2 - 1) + 1e-3 for step in (step_x, step_y))
+    wide = np.pad(pixels, _NOISE_SIZE // 4, mode="wrap")
+    blurred = cv2.GaussianBlur(wide, (0, 0), sigma_x, sigmaY=sigma_y)
+    inner = slice(_NOISE_SIZE // 4, -_NOISE_SIZE // 4)
+    return np.ascontiguousarray(blurred[inner, inner])
 
 
 @lru_cache(maxsize=_NOISE_SHEETS)

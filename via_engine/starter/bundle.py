@@ -1,25 +1,64 @@
-"""The packaged starter models, checked before anyone loads them. Light: imports no torch."""
+"""The packaged starter models: written with a record, checked before anyone loads them.
+
+Light: imports no torch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from via_engine.errors import ModelIntegrityError
 
+StarterModel = Literal["editor", "segmenter", "grounder", "critic", "conditioner"]
+Record = dict[str, str | int | float]
 RECORD_NAME = "training.json"
 _WEIGHTS = Path(__file__).parent / "weights"
 _READ_BYTES = 1 << 20
 
 
-def starter_editor_folder() -> Path:
-    """Folder of the packaged editor, every weight file checked against its recorded SHA-256.
+def starter_folder(model: StarterModel) -> Path:
+    """Folder of a packaged model, every weight file checked against its recorded SHA-256.
 
     Raises `ModelIntegrityError` when a file is missing or altered.
     """
-    return checked_folder(_WEIGHTS / "editor")
+    return checked_folder(packaged_folder(model))
+
+
+def packaged_folder(model: StarterModel) -> Path:
+    """Where a packaged model lies, or will lie; nothing is checked."""
+    return _WEIGHTS / model
+
+
+@contextmanager
+def rewritten(folder: Path) -> Iterator[Path]:
+    """A fresh folder to fill, which takes the place of `folder` in one motion at the end.
+
+    An error or an interruption leaves the former folder as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
+        fresh = Path(scratch) / folder.name
+        fresh.mkdir()
+        yield fresh
+        if folder.exists():
+            folder.rename(Path(scratch) / "former")
+        fresh.rename(folder)
+
+
+def write_record(folder: Path, records: Mapping[str, Record]) -> None:
+    """Put `training.json` beside the weights: what each part's training was, and SHA-256s."""
+    hashes = {
+        str(path.relative_to(folder).as_posix()): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != RECORD_NAME
+    }
+    (folder / RECORD_NAME).write_text(json.dumps({**records, "sha256": hashes}, indent=2) + "\n")
 
 
 def checked_folder(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,12 +15,11 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
-from via_engine.starter.bundle import RECORD_NAME, sha256_of
+from via_engine.starter.bundle import RECORD_NAME, Record, rewritten, write_record
 from via_engine.starter.text import build_text_encoder, world_tokenizer
 from via_engine.starter.train_editor import Editor, build_scheduler, build_unet
 from via_engine.starter.train_vae import build_vae
 
-Record = dict[str, str | int | float]
 # Written beside tokenizer.json: older transformers read these, and so does further training.
 _TOKENIZER_FILES = ("vocab.json", "merges.txt")
 UNDERSTANDS = (
@@ -57,15 +55,10 @@ class EditorSheet:
 
 
 def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
-    """Turn the newest trained weights in `cache` into `folder`, in one motion.
-
-    An interrupted export leaves the former folder as it was.
-    """
+    """Turn the newest trained weights in `cache` into `folder`, in one motion."""
     vae, vae_record = newest_vae(cache)
     editor, editor_record = trained_editor(cache, "editor")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as scratch:
-        fresh = Path(scratch) / "editor"
+    with rewritten(folder) as fresh:
         pipeline = StableDiffusionInstructPix2PixPipeline(
             vae=vae.half(),
             text_encoder=editor.text_encoder.half(),
@@ -80,10 +73,7 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
         for name in _TOKENIZER_FILES:
             shutil.copyfile(cache / "tokenizer" / name, fresh / "tokenizer" / name)
         (fresh / "via_model.json").write_text(json.dumps(asdict(sheet), indent=2) + "\n")
-        _write_record(fresh, {"vae": vae_record, "editor": editor_record})
-        if folder.exists():
-            folder.rename(Path(scratch) / "former")
-        fresh.rename(folder)
+        write_record(fresh, {"vae": vae_record, "editor": editor_record})
 
 
 def unpack_editor(folder: Path, cache: Path) -> None:
@@ -123,12 +113,3 @@ def trained_editor(cache: Path, name: str) -> tuple[Editor, Record]:
     editor = Editor(build_unet(), build_text_encoder(world_tokenizer(cache / "tokenizer")))
     editor.load_state_dict(state["model"])
     return editor.eval(), state["record"]
-
-
-def _write_record(folder: Path, records: dict[str, Record]) -> None:
-    hashes = {
-        str(path.relative_to(folder).as_posix()): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-    (folder / RECORD_NAME).write_text(json.dumps({**records, "sha256": hashes}, indent=2) + "\n")

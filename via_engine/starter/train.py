@@ -18,9 +18,9 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
+from via_engine.starter.bundle import Record
 from via_engine.starter.export import (
     EditorSheet,
-    Record,
     export_editor,
     trained_editor,
     trained_vae,
@@ -92,7 +92,11 @@ def _train(rank: int, order: _Order) -> None:
         time_limit_s=order.time_limit_s,
     )
     if order.model == "vae":
-        train_vae(order.vae, run)
+        start_vae = None
+        if order.from_packaged:
+            start_vae, packaged = trained_vae(order.cache, "packaged_vae")
+            run = _after(run, packaged)
+        train_vae(order.vae, run, start=start_vae)
         return
     vae, vae_record = trained_vae(order.cache, "vae")
     if order.model == "decoder":

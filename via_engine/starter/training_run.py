@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ class VaeSettings:
     steps: int = 6000
     batch_size: int = 16
     learning_rate: float = 1.5e-3
-    kl_weight: float = 2e-4
+    kl_weight: float = 1e-4
     seed: int = 0
 
 
@@ -54,6 +55,7 @@ class TrainingRecord:
     wall_time_s: float
     device: str
     final_loss: float
+    commit: str
 
     def as_json(self) -> dict[str, str | int | float]:
         """Plain values for the JSON beside the weights."""
@@ -181,6 +183,7 @@ class TrainingRun:
             wall_time_s=round(self.earlier_wall_time_s + self.wall_time_s, 1),
             device=self.device.type,
             final_loss=round(self.loss, 5),
+            commit=_commit(),
         )
 
     def _report(self) -> None:
@@ -203,3 +206,13 @@ class TrainingRun:
         half = path.with_suffix(".part")
         torch.save(state, half)
         half.replace(path)
+
+
+def _commit() -> str:
+    """The commit this code stands at, with a plus when files differ; empty outside a checkout."""
+    place = Path(__file__).parent
+    found = [
+        subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, check=False)
+        for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "."))
+    ]
+    return found[0].stdout.strip() + ("+" if found[1].stdout.strip() else "")

@@ -34,7 +34,7 @@ def model_folder(path: Path, card: object = None) -> Path:
 @pytest.fixture(autouse=True)
 def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = model_folder(tmp_path / "starter", CARD)
-    monkeypatch.setattr(catalog, "starter_editor_folder", lambda: folder)
+    monkeypatch.setattr(catalog, "starter_folder", lambda _model: folder)
 
 
 def test_starter_comes_first_and_folders_keep_the_name_they_were_given(tmp_path: Path) -> None:

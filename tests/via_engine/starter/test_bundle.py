@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from via_engine.errors import ModelIntegrityError
-from via_engine.starter.bundle import checked_folder, sha256_of, starter_editor_folder
+from via_engine.starter.bundle import checked_folder, sha256_of, starter_folder
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 
 
 def test_packaged_editor_is_whole() -> None:
-    folder = starter_editor_folder()
+    folder = starter_folder("editor")
     assert (folder / "model_index.json").is_file()
     assert json.loads((folder / "via_model.json").read_text())["name"] == "starter"
     size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -26,7 +26,7 @@ def test_packaged_editor_is_whole() -> None:
 
 def test_altered_file_is_named_with_its_hash(tmp_path: Path) -> None:
     copy = tmp_path / "editor"
-    shutil.copytree(starter_editor_folder(), copy)
+    shutil.copytree(starter_folder("editor"), copy)
     expected = sha256_of(copy / WEIGHTS)
     with (copy / WEIGHTS).open("r+b") as file:
         file.seek(1000)
@@ -39,7 +39,7 @@ def test_altered_file_is_named_with_its_hash(tmp_path: Path) -> None:
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     copy = tmp_path / "editor"
-    shutil.copytree(starter_editor_folder(), copy)
+    shutil.copytree(starter_folder("editor"), copy)
     (copy / WEIGHTS).unlink()
     with pytest.raises(ModelIntegrityError, match="missing"):
         checked_folder(copy)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
-from via_engine.starter.bundle import starter_editor_folder
+from via_engine.starter.bundle import starter_folder
 from via_engine.starter.evaluate import (
     Sampling,
     attention_witness,
@@ -24,7 +24,7 @@ SAMPLING = Sampling(steps=6)
 
 @pytest.fixture(scope="module")
 def editor() -> StableDiffusionInstructPix2PixPipeline:
-    return load_editor(starter_editor_folder())
+    return load_editor(starter_folder("editor"))
 
 
 def test_editor_is_small_and_stock(editor: StableDiffusionInstructPix2PixPipeline) -> None:
