@@ -25,8 +25,8 @@ DOORS = {
     "av": ("via_engine/picture/",),
     "openai": ("via_engine/instruction.py",),
     "peft": ("via_engine/method/adaptation.py",),
-    "segment_anything": ("via_engine/masks/",),
-    "groundingdino": ("via_engine/masks/",),
+    "segment_anything": ("via_engine/masks/", "via_engine/starter/"),
+    "groundingdino": ("via_engine/masks/", "via_engine/starter/"),
     "sqlite3": ("server/store.py",),
     "opentimelineio": ("resolve_scripts/",),
     "torch": ("via_engine/",),
@@ -36,7 +36,7 @@ DOORS = {
         "via_engine/starter/",
         "via_engine/measure/",
     ),
-    "transformers": ("via_engine/models/", "via_engine/starter/"),
+    "transformers": ("via_engine/models/", "via_engine/masks/", "via_engine/starter/"),
 }
 GRPC_DOORS = ("server/", "resolve_scripts/client.py")
 
@@ -45,7 +45,7 @@ ENGINE_ORDER: list[set[str]] = [
     {"errors"},
     {"edit_types", "config"},
     {"schedule", "starter"},
-    {"picture", "models"},
+    {"picture", "models", "masks"},
     {"method"},
     {"editor"},
     {"measure", "demo"},

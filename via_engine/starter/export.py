@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -15,6 +16,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
+from via_engine.errors import ModelError
 from via_engine.starter.bundle import RECORD_NAME, Record, rewritten, write_record
 from via_engine.starter.text import build_text_encoder, world_tokenizer
 from via_engine.starter.train_editor import Editor, build_scheduler, build_unet
@@ -54,10 +56,10 @@ class EditorSheet:
     understands: tuple[str, ...] = UNDERSTANDS
 
 
-def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
+def export_editor(cache: Path, folder: Path) -> None:
     """Turn the newest trained weights in `cache` into `folder`, in one motion."""
-    vae, vae_record = newest_vae(cache)
-    editor, editor_record = trained_editor(cache, "editor")
+    vae, vae_record = trained_vae(cache, "decoder", "vae", "packaged_vae")
+    editor, editor_record = trained_editor(cache)
     with rewritten(folder) as fresh:
         pipeline = StableDiffusionInstructPix2PixPipeline(
             vae=vae.half(),
@@ -72,44 +74,51 @@ def export_editor(cache: Path, folder: Path, sheet: EditorSheet) -> None:
         pipeline.save_pretrained(fresh)
         for name in _TOKENIZER_FILES:
             shutil.copyfile(cache / "tokenizer" / name, fresh / "tokenizer" / name)
-        (fresh / "via_model.json").write_text(json.dumps(asdict(sheet), indent=2) + "\n")
+        (fresh / "via_model.json").write_text(json.dumps(asdict(EditorSheet()), indent=2) + "\n")
         write_record(fresh, {"vae": vae_record, "editor": editor_record})
 
 
 def unpack_editor(folder: Path, cache: Path) -> None:
-    """Bring a packaged editor into an empty `cache`, so that its training can go on."""
+    """Bring a packaged editor into `cache`, so that its training can go on from there."""
     records = json.loads((folder / RECORD_NAME).read_text())
-    cache.mkdir(parents=True, exist_ok=True)
     vae = AutoencoderKL.from_pretrained(folder / "vae").float()
     editor = Editor(
         UNet2DConditionModel.from_pretrained(folder / "unet").float(),
         CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
     )
-    for name, model in (("vae", vae), ("packaged_editor", editor), ("editor", editor)):
-        record = records[name.removeprefix("packaged_")]
-        torch.save({"model": model.state_dict(), "record": record}, cache / f"{name}_weights.pt")
-    (cache / "tokenizer").mkdir(exist_ok=True)
+    (cache / "tokenizer").mkdir(parents=True, exist_ok=True)
+    for name, model in (("vae", vae), ("editor", editor)):
+        state = {"model": model.state_dict(), "record": records[name]}
+        torch.save(state, cache / f"packaged_{name}_weights.pt")
     for name in _TOKENIZER_FILES:
         shutil.copyfile(folder / "tokenizer" / name, cache / "tokenizer" / name)
 
 
-def newest_vae(cache: Path) -> tuple[AutoencoderKL, Record]:
-    """The autoencoder in `cache` with its decoder in the latest state, and its record."""
-    improved = (cache / "decoder_weights.pt").exists()
-    return trained_vae(cache, "decoder" if improved else "vae")
+def trained_vae(cache: Path, *names: str) -> tuple[AutoencoderKL, Record]:
+    """The autoencoder in `cache` and its record: the first of these trainings that was run.
 
-
-def trained_vae(cache: Path, name: str) -> tuple[AutoencoderKL, Record]:
-    """The autoencoder that a training of this name left in `cache`, and its record."""
-    state = torch.load(cache / f"{name}_weights.pt", weights_only=True, map_location="cpu")
+    Without names: the one whose latents an editor learns on.
+    """
+    state = _first_state(cache, names or ("vae", "packaged_vae"))
     vae = build_vae()
     vae.load_state_dict(state["model"])
     return vae.eval(), state["record"]
 
 
-def trained_editor(cache: Path, name: str) -> tuple[Editor, Record]:
-    """UNet and text encoder that a training of this name left in `cache`, and their record."""
-    state = torch.load(cache / f"{name}_weights.pt", weights_only=True, map_location="cpu")
+def trained_editor(cache: Path) -> tuple[Editor, Record]:
+    """UNet and text encoder in `cache`, trained there or packaged, and their record."""
+    state = _first_state(cache, ("editor", "packaged_editor"))
     editor = Editor(build_unet(), build_text_encoder(world_tokenizer(cache / "tokenizer")))
     editor.load_state_dict(state["model"])
     return editor.eval(), state["record"]
+
+
+def _first_state(cache: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    paths = [cache / f"{name}_weights.pt" for name in names]
+    found = next((path for path in paths if path.exists()), None)
+    if found is None:
+        raise ModelError(
+            f"{cache} holds no trained {names[0]}; train it first, or add --from-packaged"
+        )
+    state: dict[str, Any] = torch.load(found, weights_only=True, map_location="cpu")
+    return state

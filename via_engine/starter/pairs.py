@@ -38,7 +38,8 @@ from via_engine.starter.world import (
 
 FAMILIES_PER_SHARD = 50
 FRAMES_PER_FAMILY = 2
-SIZES = ((128, 128), (160, 96), (256, 144))
+# Half of what the editor sees has the size it works at.
+SIZES = ((256, 144), (128, 128), (256, 144), (160, 96))
 _VISIBLE_SHARE = 0.015
 
 Encoder = Callable[[np.ndarray], Tensor]
@@ -96,7 +97,7 @@ def build_family(seed: int, *, width: int, height: int) -> Family:
 def write_shard(folder: Path, shard: int, encode: Encoder) -> Path:
     """Draw, encode and store one shard of families; returns its file.
 
-    Shard n holds pictures of `SIZES[n % 3]`. `encode` maps (batch, height, width, 3) uint8 RGB to
+    Shard n holds pictures of `SIZES[n % 4]`. `encode` maps (batch, height, width, 3) uint8 RGB to
     latents (batch, channels, height / 8, width / 8).
     """
     width, height = SIZES[shard % len(SIZES)]

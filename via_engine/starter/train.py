@@ -1,8 +1,7 @@
-"""`python -m via_engine.starter.train {vae,decoder,editor}`: trains the starter models.
+"""`python -m via_engine.starter.train MODEL`: trains and packages the starter models.
 
-Training resumes where it stopped. On two CPU cores the autoencoder takes about a quarter of
-an hour and the editor well over an hour; see `weights/editor/training.json` for what the
-packaged weights took.
+Training resumes where it stopped, shows its progress, and writes the model's folder under
+`weights/` at the end; `training.json` there says what the packaged weights took.
 """
 
 from __future__ import annotations
@@ -10,151 +9,152 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
-from via_engine.starter.bundle import Record
-from via_engine.starter.export import (
-    EditorSheet,
-    export_editor,
-    trained_editor,
-    trained_vae,
-    unpack_editor,
-)
+from via_engine.starter.bundle import StarterModel, packaged_folder
+from via_engine.starter.export import export_editor, trained_vae, unpack_editor
 from via_engine.starter.train_editor import train_editor
 from via_engine.starter.train_vae import train_decoder, train_vae
 from via_engine.starter.training_run import EditorSettings, TrainingRun, VaeSettings
 
-_PACKAGED = Path(__file__).parent / "weights" / "editor"
-
 
 @dataclass(frozen=True, kw_only=True)
-class _Order:
-    """What one command line asks for."""
+class Training:
+    """How one model is trained: its settings, its training, and how it is packaged."""
 
-    model: str
-    cache: Path
-    device: str
-    processes: int
-    port: int
-    time_limit_s: float
-    compiled: bool
-    from_packaged: bool
-    vae: VaeSettings
-    editor: EditorSettings
+    about: str
+    part_of: StarterModel
+    settings: type[Any]
+    train: Callable[[Any, TrainingRun], None]
+    export: Callable[[Path, Path], None]
+
+
+def _train_editor(settings: EditorSettings, run: TrainingRun) -> None:
+    vae, _ = trained_vae(run.folder)
+    train_editor(settings, run, vae)
+
+
+def _export_editor(cache: Path, folder: Path) -> None:
+    """The editor's folder needs both its parts; until then there is nothing to package."""
+    if any(cache.glob("*editor_weights.pt")):
+        export_editor(cache, folder)
+
+
+TRAININGS: dict[str, Training] = {
+    "vae": Training(
+        about="the editor's autoencoder",
+        part_of="editor",
+        settings=VaeSettings,
+        train=train_vae,
+        export=_export_editor,
+    ),
+    "decoder": Training(
+        about="the autoencoder's decoder alone, which keeps a trained editor valid",
+        part_of="editor",
+        settings=VaeSettings,
+        train=train_decoder,
+        export=_export_editor,
+    ),
+    "editor": Training(
+        about="UNet and text encoder, on pairs the autoencoder has encoded",
+        part_of="editor",
+        settings=EditorSettings,
+        train=_train_editor,
+        export=_export_editor,
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, train, and write `weights/editor` once all its parts are there."""
+    """Parse the command line, train, and package the model once all its parts are there."""
     parsed = _parser().parse_args(arguments)
-    cache = parsed.cache or _platform_cache()
-    if parsed.from_packaged and not (cache / "editor_weights.pt").exists():
-        unpack_editor(_PACKAGED, cache)
+    training = TRAININGS[parsed.model]
+    parsed.cache = parsed.cache or _platform_cache()
+    parsed.into = parsed.into or packaged_folder(training.part_of)
+    if parsed.from_packaged:
+        unpack_editor(packaged_folder("editor"), parsed.cache)
     if not parsed.export_only:
-        order = _order(parsed, cache)
-        if order.processes > 1:
-            spawn(_train, (order,), nprocs=order.processes)  # type: ignore[no-untyped-call]
+        if parsed.processes > 1:
+            spawn(_train, (parsed,), nprocs=parsed.processes)  # type: ignore[no-untyped-call]
         else:
-            _train(0, order)
-    if (cache / "editor_weights.pt").exists():
-        sheet = EditorSheet(
-            guidance_scale=parsed.guidance_scale,
-            image_guidance_scale=parsed.image_guidance_scale,
-        )
-        export_editor(cache, parsed.into, sheet)
+            _train(0, parsed)
+    training.export(parsed.cache, parsed.into)
+    if parsed.into.exists():
         sys.stderr.write(f"wrote {parsed.into}\n")
     return 0
 
 
-def _train(rank: int, order: _Order) -> None:
-    """Train in this process, number `rank` of `order.processes`."""
-    if order.processes > 1:
+def _train(rank: int, parsed: argparse.Namespace) -> None:
+    """Train in this process, number `rank` of `parsed.processes`."""
+    if parsed.processes > 1:
         torch.set_num_threads(1)
         distributed.init_process_group(
             "gloo",
-            init_method=f"tcp://127.0.0.1:{order.port}",
+            init_method=f"tcp://127.0.0.1:{parsed.port}",
             rank=rank,
-            world_size=order.processes,
+            world_size=parsed.processes,
         )
     run = TrainingRun(
-        name=order.model,
-        folder=order.cache,
-        device=torch.device(order.device),
+        name=parsed.model,
+        folder=parsed.cache,
+        device=torch.device(parsed.device),
         rank=rank,
-        seed=order.editor.seed,
-        processes=order.processes,
-        command=_command(order),
-        time_limit_s=order.time_limit_s,
-    )
-    if order.model == "vae":
-        start_vae = None
-        if order.from_packaged:
-            start_vae, packaged = trained_vae(order.cache, "packaged_vae")
-            run = _after(run, packaged)
-        train_vae(order.vae, run, start=start_vae)
-        return
-    vae, vae_record = trained_vae(order.cache, "vae")
-    if order.model == "decoder":
-        train_decoder(order.vae, _after(run, vae_record), vae)
-        return
-    start = None
-    if order.from_packaged:
-        start, editor_record = trained_editor(order.cache, "packaged_editor")
-        run = _after(run, editor_record)
-    train_editor(order.editor, run, vae, start=start, compiled=order.compiled)
-
-
-def _after(run: TrainingRun, record: Record) -> TrainingRun:
-    """The run, counting what the weights it starts from have cost already."""
-    return replace(
-        run,
-        command=f"{record['command']} && {run.command}",
-        earlier_samples=int(record["samples"]),
-        earlier_wall_time_s=float(record["wall_time_s"]),
-    )
-
-
-def _command(order: _Order) -> str:
-    """The command line that trains these weights, without what only this machine knows."""
-    settings = asdict(order.editor if order.model == "editor" else order.vae)
-    flags = [f"--{name.replace('_', '-')} {value}" for name, value in sorted(settings.items())]
-    flags = [flag for flag in flags if not flag.startswith("--kl-weight")]
-    flags.append(f"--processes {order.processes}")
-    flags += ["--from-packaged"] if order.from_packaged else []
-    return " ".join(["python -m via_engine.starter.train", order.model, *flags])
-
-
-def _order(parsed: argparse.Namespace, cache: Path) -> _Order:
-    given = {
-        name: getattr(parsed, name)
-        for name in ("steps", "batch_size", "learning_rate", "seed")
-        if getattr(parsed, name) is not None
-    }
-    families = {"families": parsed.families} if parsed.families is not None else {}
-    return _Order(
-        model=parsed.model,
-        cache=cache,
-        device=parsed.device,
+        seed=parsed.seed,
         processes=parsed.processes,
-        port=parsed.port,
+        command=_command(parsed),
         time_limit_s=parsed.time_limit_s,
-        compiled=parsed.compile,
-        from_packaged=parsed.from_packaged,
-        vae=replace(VaeSettings(), **given),
-        editor=replace(EditorSettings(), **given, **families),
+        start=_start(parsed),
     )
+    training = TRAININGS[parsed.model]
+    training.train(_settings(training, parsed), run)
+
+
+def _start(parsed: argparse.Namespace) -> Path | None:
+    """Weights to begin from: the packaged ones if asked, and for the decoder its autoencoder."""
+    if parsed.from_packaged:
+        part = "editor" if parsed.model == "editor" else "vae"
+        return Path(parsed.cache) / f"packaged_{part}_weights.pt"
+    return Path(parsed.cache) / "vae_weights.pt" if parsed.model == "decoder" else None
+
+
+def _settings(training: Training, parsed: argparse.Namespace) -> Any:
+    names = [one.name for one in fields(training.settings)]
+    return training.settings(**{name: getattr(parsed, name) for name in names})
+
+
+def _command(parsed: argparse.Namespace) -> str:
+    """The command line that trains these weights, without what only this machine knows."""
+    settings = asdict(_settings(TRAININGS[parsed.model], parsed))
+    flags = [f"{_flag(name)} {value}" for name, value in sorted(settings.items())]
+    flags.append(f"--processes {parsed.processes}")
+    flags += ["--from-packaged"] if parsed.from_packaged else []
+    return " ".join(["python -m via_engine.starter.train", parsed.model, *flags])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m via_engine.starter.train")
-    parser.add_argument("model", choices=("vae", "decoder", "editor"))
+    models = parser.add_subparsers(dest="model", required=True, metavar="MODEL")
+    for name, training in TRAININGS.items():
+        model = models.add_parser(name, help=training.about)
+        for one in fields(training.settings):
+            kind = type(one.default)
+            model.add_argument(
+                _flag(one.name), type=kind, default=one.default, help=f"{one.default}"
+            )
+        _add_shared(model)
+    return parser
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, help="checkpoints and encoded pairs live here")
-    parser.add_argument("--into", type=Path, default=_PACKAGED, help="where the editor goes")
+    parser.add_argument("--into", type=Path, help="where the model goes; default: the package")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--processes", type=int, default=1, help="on CPUs, one per core trains fastest"
@@ -163,19 +163,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from-packaged", action="store_true", help="go on from the packaged weights"
     )
-    parser.add_argument("--compile", action="store_true", help="compile the UNet")
     parser.add_argument("--time-limit-s", type=float, default=float("inf"))
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--batch-size", type=int, help="per process")
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--families", type=int)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--guidance-scale", type=float, default=EditorSheet.guidance_scale)
-    parser.add_argument(
-        "--image-guidance-scale", type=float, default=EditorSheet.image_guidance_scale
-    )
-    parser.add_argument("--export-only", action="store_true", help="export the last checkpoint")
-    return parser
+    parser.add_argument("--export-only", action="store_true", help="package the last checkpoint")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _platform_cache() -> Path:

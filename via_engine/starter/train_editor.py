@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -27,19 +27,17 @@ from via_engine.starter.training_run import EditorSettings, TrainingRun
 from via_engine.starter.vocabulary import Edit, wordings
 
 EDIT_SHARES: dict[Edit, float] = {
-    "recolour": 0.28,
-    "vague_recolour": 0.14,
-    "kind": 0.15,
+    "recolour": 0.25,
+    "vague_recolour": 0.12,
+    "kind": 0.21,
     "remove": 0.08,
-    "background": 0.09,
-    "time": 0.13,
-    "style": 0.07,
+    "background": 0.12,
+    "time": 0.1,
+    "style": 0.06,
     "material": 0.06,
 }
-Network = Callable[..., tuple[Tensor, ...]]
 _DROP_SHARE = 0.05
 _GATHERED_SHARE = 0.3
-_CLOSE_UP_SHARE = 0.3
 _CLOSE_UP_SIDE = 8
 _FULL_AREA = 256
 _EMA_DECAY = 0.998
@@ -135,15 +133,8 @@ def build_scheduler() -> DDIMScheduler:
     )
 
 
-def train_editor(
-    settings: EditorSettings,
-    run: TrainingRun,
-    vae: AutoencoderKL,
-    *,
-    start: Editor | None = None,
-    compiled: bool = False,
-) -> None:
-    """Fit UNet and text encoder, from the run's last checkpoint if it has one, else `start`.
+def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL) -> None:
+    """Fit UNet and text encoder, from the run's last checkpoint if it has one.
 
     Missing shards of pairs are encoded first; shards another process adds meanwhile are taken
     in. Weights are averaged over steps, and the average is what `run.finish` keeps.
@@ -151,7 +142,8 @@ def train_editor(
     encode_pairs(run, vae, settings.families)
     torch.manual_seed(settings.seed)
     tokenizer = world_tokenizer(run.folder / "tokenizer")
-    editor = (start or Editor(build_unet(), build_text_encoder(tokenizer))).to(run.device)
+    editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
+    run.begin(editor)
     editor.unet.to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
     optimizer = torch.optim.AdamW(
@@ -163,13 +155,12 @@ def train_editor(
     batches = _batches(settings, run, tokenizer)
     attention = GatheredAttention()
     editor.unet.set_attn_processor(attention)
-    network = torch.compile(editor.unet) if compiled else editor.unet
     scheduler = build_scheduler()
     while run.continues(settings.steps):
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
         batch = next(batches)
         attention.gather = batch.gathered
-        loss = _editor_loss(network, editor.text_encoder, scheduler, batch)
+        loss = _editor_loss(editor.unet, editor.text_encoder, scheduler, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         run.share_gradients(editor)
         torch.nn.utils.clip_grad_norm_(editor.parameters(), 1.0)
@@ -213,7 +204,7 @@ def _start_as_identity(unet: UNet2DConditionModel) -> None:
 
 
 def _editor_loss(
-    network: Network, text_encoder: CLIPTextModel, scheduler: DDIMScheduler, batch: Batch
+    unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scheduler: DDIMScheduler, batch: Batch
 ) -> Tensor:
     """Weighted squared error of the velocity; changed places and high noise count more."""
     size = len(batch.source)
@@ -229,7 +220,7 @@ def _editor_loss(
     with torch.autocast(device.type, dtype=torch.bfloat16):
         words = text_encoder(tokens).last_hidden_state
         latents = torch.cat([noisy, source], dim=1).contiguous(memory_format=torch.channels_last)
-        found = network(latents, timesteps, encoder_hidden_states=words, return_dict=False)[0]
+        found = unet(latents, timesteps, encoder_hidden_states=words, return_dict=False)[0]
     changed = (batch.target - batch.source).abs().mean(1, keepdim=True)
     weight = 1 + 3 * (changed / 0.5).clamp(max=1)
     return torch.as_tensor((weight * (found.float() - velocity).square()).mean())
@@ -277,7 +268,7 @@ def _batches(
     chance = np.random.default_rng((23, settings.seed, run.step, run.rank))
     # All processes draw the same kind of batch, so that none waits for another.
     kind = np.random.default_rng((29, settings.seed, run.step))
-    close_up_steps = _CLOSE_UP_SHARE * settings.steps
+    close_up_steps = settings.close_up_share * settings.steps
     while True:
         tables = [load_pairs(run.folder, shape) for shape in range(len(SIZES))]
         for _ in range(_RELOAD_STEPS):

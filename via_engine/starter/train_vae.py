@@ -40,15 +40,15 @@ def build_vae() -> AutoencoderKL:
     return vae
 
 
-def train_vae(
-    settings: VaeSettings, run: TrainingRun, *, start: AutoencoderKL | None = None
-) -> None:
-    """Fit the autoencoder, from the run's last checkpoint if it has one, else from `start`.
+def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
+    """Fit the autoencoder, from the run's last checkpoint if it has one.
 
     The loss is the error of pixels and of their differences to neighbours, plus a very small
     Kullback-Leibler term. At the end the latents are normalised inside the weights.
     """
-    vae = (start or build_vae()).train().to(run.device, memory_format=torch.channels_last)
+    vae = build_vae()
+    run.begin(vae)
+    vae = vae.train().to(run.device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
     )
@@ -68,8 +68,10 @@ def train_vae(
     run.finish(vae)
 
 
-def train_decoder(settings: VaeSettings, run: TrainingRun, vae: AutoencoderKL) -> None:
+def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
     """Improve the decoder alone: latents keep their meaning, so a trained editor stays valid."""
+    vae = build_vae()
+    run.begin(vae)
     vae = vae.train().to(run.device, memory_format=torch.channels_last)
     vae.encoder.requires_grad_(False)
     vae.quant_conv.requires_grad_(False)
@@ -107,8 +109,9 @@ def normalise_latents(vae: AutoencoderKL, pictures: Iterator[Tensor], batches: i
     InstructPix2Pix gives the UNet source latents that are not multiplied by the scaling factor,
     so the plain latents themselves must be of unit size; the scaling factor stays 1.
     """
-    modes = torch.cat([vae.encode(next(pictures)).latent_dist.mode() for _ in range(batches)])
-    mean, deviation = modes.mean((0, 2, 3)), modes.std((0, 2, 3))
+    modes = [vae.encode(next(pictures)).latent_dist.mode() for _ in range(batches)]
+    values = torch.cat([one.transpose(0, 1).flatten(1) for one in modes], dim=1)
+    mean, deviation = values.mean(1), values.std(1)
     to_latents, from_latents = vae.quant_conv, vae.post_quant_conv
     weight, bias = to_latents.weight, to_latents.bias
     weight[:LATENT_CHANNELS] /= deviation[:, None, None, None]

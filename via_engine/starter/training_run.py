@@ -34,13 +34,15 @@ class EditorSettings:
     """How UNet and text encoder are trained; `batch_size` is that of one process.
 
     `batch_size` counts pictures of 128 x 128; of others there are as many as cost the same.
-    `families` source scenes with all their edits are drawn and encoded first.
+    `families` source scenes with all their edits are drawn and encoded first. In the first
+    `close_up_share` of the steps most batches are cut-outs around what changes.
     """
 
     steps: int = 6000
     batch_size: int = 32
     learning_rate: float = 7e-4
     families: int = 4000
+    close_up_share: float = 0.3
     seed: int = 0
 
 
@@ -66,7 +68,8 @@ class TrainingRecord:
 class TrainingRun:
     """State of one resumable training; checkpoints lie in `folder`.
 
-    `earlier_samples` and `earlier_wall_time_s` are what packaged weights it starts from cost.
+    `start` are weights to begin from (a file as `finish` writes it); `earlier_samples` and
+    `earlier_wall_time_s` are what those cost.
     Several processes may train together, each on its own batches: `rank` is this one's number
     among `processes`. On CPUs that shares cores better than several threads in one process.
     """
@@ -83,6 +86,7 @@ class TrainingRun:
     samples: int = 0
     wall_time_s: float = 0.0
     loss: float = math.nan
+    start: Path | None = None
     earlier_samples: int = 0
     earlier_wall_time_s: float = 0.0
     _clock: float = field(default_factory=time.monotonic)
@@ -99,6 +103,17 @@ class TrainingRun:
     def finished(self) -> Path:
         """The file with the weights to use."""
         return self.folder / f"{self.name}_weights.pt"
+
+    def begin(self, model: nn.Module) -> None:
+        """Load the weights to begin from, if any were given, and count what they have cost."""
+        if self.start is None:
+            return
+        state = torch.load(self.start, map_location=self.device, weights_only=True)
+        model.load_state_dict(state["model"])
+        record = state["record"]
+        self.command = f"{record['command']} && {self.command}"
+        self.earlier_samples = int(record["samples"])
+        self.earlier_wall_time_s = float(record["wall_time_s"])
 
     def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Load model, optimizer and counters of an earlier run, if there was one."""
