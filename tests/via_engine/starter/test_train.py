@@ -16,7 +16,7 @@ from via_engine.starter.train_editor import GatheredAttention, build_unet
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three families, one of each picture shape."""
+    """Four families, one for each shard of picture shapes."""
     for module in (pairs, train_editor):
         monkeypatch.setattr(module, "FAMILIES_PER_SHARD", 1)
 
@@ -27,7 +27,7 @@ def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu"]
     assert train.main(["vae", *place, "--steps", "2", "--batch-size", "2"]) == 0
     assert not folder.exists()
-    few = ["--families", "3", "--batch-size", "2"]
+    few = ["--families", "4", "--batch-size", "2"]
     assert train.main(["editor", *place, *few, "--steps", "1"]) == 0
     assert train.main(["editor", *place, *few, "--steps", "2"]) == 0
     assert train.main(["decoder", *place, "--steps", "1", "--batch-size", "2"]) == 0
