@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from resolve_scripts.batch_edit import BatchRequest, batch_edit
-from resolve_scripts.demo import run_demo
+from resolve_scripts.demo import STARTER_HELP, run_demo
 from resolve_scripts.doctor import examine
 from resolve_scripts.edit_clip import ClipRequest, EditSettings, edit_clip
 from resolve_scripts.errors import OutputError
@@ -185,7 +185,7 @@ def doctor(server: ServerOption = None, as_json: JsonOption = False) -> None:
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=STARTER_HELP)
 def demo(
     clip: Annotated[
         Path | None, typer.Argument(help="A real clip to edit as well, with `via edit`.")

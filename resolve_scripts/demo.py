@@ -32,17 +32,51 @@ REAL_FRAMES = (0, 24)
 FRAME_RATE = 24.0
 TRIMMED_FRAMES = 6
 GAP_FRAMES = 12
+# What the starter model's card and the starter world say; a test keeps them equal.
+STARTER_UNDERSTANDS = (
+    "make the ball blue",
+    "change the color of the ball",
+    "turn the ball into a star",
+    "remove the ball",
+    "replace the background with a desert",
+    "make it night",
+    "make it sunset",
+    "make it winter",
+    "add fog",
+    "make it a pencil sketch",
+    "make it sepia",
+    "make it a poster",
+    "make the ball golden",
+)
+STARTER_WORDS = {
+    "things": ("ball", "box", "star", "triangle", "ring", "heart", "diamond", "flower"),
+    "colours": ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"),
+    "materials": ("golden", "silver", "wooden", "stone"),
+    "backgrounds": ("a meadow", "a desert", "a beach", "a snowy field", "city lights"),
+}
+STARTER_HELP = "\n\n".join(
+    (
+        "The packaged starter models know a small drawn world. They understand, in these words "
+        f"and others like them: {'; '.join(STARTER_UNDERSTANDS)}.",
+        *(f"Its {name}: {', '.join(words)}." for name, words in STARTER_WORDS.items()),
+        "Other words are passed on as they are; larger models understand more.",
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoReport:
-    """What the demo leaves behind, and the seconds each step took."""
+    """What the demo leaves behind, and the seconds each step took.
+
+    `understands` are instructions that the server's default model says it carries out.
+    """
 
     timeline: Path
     clips: tuple[Path, ...]
     contact_sheet: Path
     report: Path
     seconds: dict[str, float]
+    understands: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -52,6 +86,7 @@ class DemoReport:
             "contact_sheet": str(self.contact_sheet),
             "report": str(self.report),
             "seconds": self.seconds,
+            "understands": list(self.understands),
         }
 
     def to_text(self) -> str:
@@ -59,7 +94,8 @@ class DemoReport:
         paths = [("timeline", self.timeline), *(("clip", clip) for clip in self.clips)]
         paths += [("contact sheet", self.contact_sheet), ("report", self.report)]
         seconds = [(name, f"{value:.1f} s") for name, value in self.seconds.items()]
-        return "\n".join(f"{name:<14} {value}" for name, value in [*paths, *seconds])
+        words = [("try also", f'"{one}"') for one in self.understands]
+        return "\n".join(f"{name:<14} {value}" for name, value in [*paths, *seconds, *words])
 
 
 def run_demo(
@@ -81,7 +117,11 @@ def run_demo(
         write_timeline(demo_timeline(sources, rendered["frames"]), cut)
     with ExitStack() as stack:
         with _timed(seconds, "reach the server", reporter):
-            stack.enter_context(connect(choice, reporter.note, media_folders=media_folders))
+            connection = stack.enter_context(
+                connect(choice, reporter.note, media_folders=media_folders)
+            )
+            default = connection.client.list_models()[:1]
+            understands = tuple(one for model in default for one in model.understands)
         with _timed(seconds, "edit the timeline", reporter):
             rows, timeline = _edited_cut(choice, cut, reporter)
         if real is not None:
@@ -96,6 +136,7 @@ def run_demo(
         contact_sheet=sheet,
         report=report,
         seconds=seconds,
+        understands=understands,
     )
     values = {**done.to_json(), "edits": rows}
     report.write_text(f"{json.dumps(values, indent=2)}\n", encoding="utf-8")

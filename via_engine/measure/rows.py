@@ -30,12 +30,16 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured figure. Without a bar it informs only."""
+    """One measured figure, of `cases` cases where it is a mean or a median of several.
+
+    Without a bar it informs only.
+    """
 
     name: str
     value: float
     unit: str
     bar: Bar | None = None
+    cases: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -44,13 +48,14 @@ class Row:
 
 
 def as_json(rows: Sequence[Row]) -> str:
-    """A JSON list of `{name, value, unit, bar, holds}`; `bar` is null where there is none."""
+    """A JSON list of `{name, value, unit, cases, bar, holds}`; `cases` and `bar` may be null."""
     return json.dumps(
         [
             {
                 "name": row.name,
                 "value": row.value,
                 "unit": row.unit,
+                "cases": row.cases,
                 "bar": None if row.bar is None else str(row.bar),
                 "holds": row.holds,
             }
@@ -63,10 +68,11 @@ def as_json(rows: Sequence[Row]) -> str:
 def print_table(title: str, rows: Sequence[Row]) -> None:
     """A table on stdout for people."""
     table = Table(title=title, title_justify="left")
-    for heading in ("figure", "value", "unit", "bar", ""):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for heading in ("figure", "value", "unit", "cases", "bar", ""):
+        table.add_column(heading, justify="right" if heading in ("value", "cases") else "left")
     for row in rows:
         verdict = "" if row.bar is None else ("holds" if row.holds else "MISSED")
         bar = "" if row.bar is None else str(row.bar)
-        table.add_row(row.name, f"{row.value:.4g}", row.unit, bar, verdict)
+        cases = "" if row.cases is None else str(row.cases)
+        table.add_row(row.name, f"{row.value:.4g}", row.unit, cases, bar, verdict)
     Console().print(table)

@@ -78,6 +78,12 @@ def checked_folder(folder: Path) -> Path:
     return folder
 
 
+def read_record(folder: Path) -> dict[str, Record]:
+    """What `write_record` was given for a packaged folder."""
+    recorded: dict[str, Record] = json.loads((folder / RECORD_NAME).read_text())
+    return {name: record for name, record in recorded.items() if name != "sha256"}
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hex."""
     digest = hashlib.sha256()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from diffusers import (
 from transformers import CLIPTextModel
 
 from via_engine.errors import ModelError
-from via_engine.starter.bundle import RECORD_NAME, Record, rewritten, write_record
+from via_engine.starter.bundle import Record, read_record, rewritten, write_record
 from via_engine.starter.text import build_text_encoder, world_tokenizer
-from via_engine.starter.train_editor import Editor, build_scheduler, build_unet
-from via_engine.starter.train_vae import build_vae
+from via_engine.starter.train_editor import Editor, build_scheduler, build_unet, train_editor
+from via_engine.starter.train_vae import build_vae, train_decoder, train_vae
+from via_engine.starter.training_run import EditorSettings, TrainingRun, VaeSettings
+from via_engine.starter.trainings import Training
 
 # Written beside tokenizer.json: older transformers read these, and so does further training.
 _TOKENIZER_FILES = ("vocab.json", "merges.txt")
@@ -80,7 +83,7 @@ def export_editor(cache: Path, folder: Path) -> None:
 
 def unpack_editor(folder: Path, cache: Path) -> None:
     """Bring a packaged editor into `cache`, so that its training can go on from there."""
-    records = json.loads((folder / RECORD_NAME).read_text())
+    records = read_record(folder)
     vae = AutoencoderKL.from_pretrained(folder / "vae").float()
     editor = Editor(
         UNet2DConditionModel.from_pretrained(folder / "unet").float(),
@@ -122,3 +125,31 @@ def _first_state(cache: Path, names: tuple[str, ...]) -> dict[str, Any]:
         )
     state: dict[str, Any] = torch.load(found, weights_only=True, map_location="cpu")
     return state
+
+
+def _train_editor(settings: EditorSettings, run: TrainingRun) -> None:
+    vae, _ = trained_vae(run.folder)
+    train_editor(settings, run, vae)
+
+
+def _export_when_complete(cache: Path, folder: Path) -> None:
+    """The folder needs both parts; until the editor is there, there is nothing to package."""
+    if any(cache.glob("*editor_weights.pt")):
+        export_editor(cache, folder)
+
+
+def _editor_part(settings: type[Any], train: Callable[[Any, TrainingRun], None]) -> Training:
+    return Training(
+        part_of="editor",
+        settings=settings,
+        train=train,
+        export=_export_when_complete,
+        unpack=unpack_editor,
+    )
+
+
+TRAININGS = {
+    "vae": _editor_part(VaeSettings, train_vae),
+    "decoder": _editor_part(VaeSettings, train_decoder),
+    "editor": _editor_part(EditorSettings, _train_editor),
+}

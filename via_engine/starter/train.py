@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +18,20 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
-from via_engine.starter.bundle import StarterModel, packaged_folder
-from via_engine.starter.export import export_editor, trained_vae, unpack_editor
-from via_engine.starter.train_editor import train_editor
-from via_engine.starter.train_vae import train_decoder, train_vae
-from via_engine.starter.training_run import EditorSettings, TrainingRun, VaeSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """How one model is trained: its settings, its training, and how it is packaged."""
-
-    about: str
-    part_of: StarterModel
-    settings: type[Any]
-    train: Callable[[Any, TrainingRun], None]
-    export: Callable[[Path, Path], None]
-
-
-def _train_editor(settings: EditorSettings, run: TrainingRun) -> None:
-    vae, _ = trained_vae(run.folder)
-    train_editor(settings, run, vae)
-
-
-def _export_editor(cache: Path, folder: Path) -> None:
-    """The editor's folder needs both its parts; until then there is nothing to package."""
-    if any(cache.glob("*editor_weights.pt")):
-        export_editor(cache, folder)
-
-
-TRAININGS: dict[str, Training] = {
-    "vae": Training(
-        about="the editor's autoencoder",
-        part_of="editor",
-        settings=VaeSettings,
-        train=train_vae,
-        export=_export_editor,
-    ),
-    "decoder": Training(
-        about="the autoencoder's decoder alone, which keeps a trained editor valid",
-        part_of="editor",
-        settings=VaeSettings,
-        train=train_decoder,
-        export=_export_editor,
-    ),
-    "editor": Training(
-        about="UNet and text encoder, on pairs the autoencoder has encoded",
-        part_of="editor",
-        settings=EditorSettings,
-        train=_train_editor,
-        export=_export_editor,
-    ),
-}
+from via_engine.starter.bundle import packaged_folder
+from via_engine.starter.training_run import TrainingRun
+from via_engine.starter.trainings import ABOUT, Training, training_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, train, and package the model once all its parts are there."""
-    parsed = _parser().parse_args(arguments)
-    training = TRAININGS[parsed.model]
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser(asked=next(iter(given), "")).parse_args(given)
+    training = training_of(parsed.model)
     parsed.cache = parsed.cache or _platform_cache()
     parsed.into = parsed.into or packaged_folder(training.part_of)
     if parsed.from_packaged:
-        unpack_editor(packaged_folder("editor"), parsed.cache)
+        training.unpack(packaged_folder(training.part_of), parsed.cache)
     if not parsed.export_only:
         if parsed.processes > 1:
             spawn(_train, (parsed,), nprocs=parsed.processes)  # type: ignore[no-untyped-call]
@@ -112,14 +64,14 @@ def _train(rank: int, parsed: argparse.Namespace) -> None:
         time_limit_s=parsed.time_limit_s,
         start=_start(parsed),
     )
-    training = TRAININGS[parsed.model]
+    training = training_of(parsed.model)
     training.train(_settings(training, parsed), run)
 
 
 def _start(parsed: argparse.Namespace) -> Path | None:
     """Weights to begin from: the packaged ones if asked, and for the decoder its autoencoder."""
     if parsed.from_packaged:
-        part = "editor" if parsed.model == "editor" else "vae"
+        part = "vae" if parsed.model == "decoder" else parsed.model
         return Path(parsed.cache) / f"packaged_{part}_weights.pt"
     return Path(parsed.cache) / "vae_weights.pt" if parsed.model == "decoder" else None
 
@@ -131,25 +83,30 @@ def _settings(training: Training, parsed: argparse.Namespace) -> Any:
 
 def _command(parsed: argparse.Namespace) -> str:
     """The command line that trains these weights, without what only this machine knows."""
-    settings = asdict(_settings(TRAININGS[parsed.model], parsed))
+    settings = asdict(_settings(training_of(parsed.model), parsed))
     flags = [f"{_flag(name)} {value}" for name, value in sorted(settings.items())]
     flags.append(f"--processes {parsed.processes}")
     flags += ["--from-packaged"] if parsed.from_packaged else []
     return " ".join(["python -m via_engine.starter.train", parsed.model, *flags])
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, asked: str) -> argparse.ArgumentParser:
+    """A sub-command a model; only the one asked for knows its flags."""
     parser = argparse.ArgumentParser(prog="python -m via_engine.starter.train")
     models = parser.add_subparsers(dest="model", required=True, metavar="MODEL")
-    for name, training in TRAININGS.items():
-        model = models.add_parser(name, help=training.about)
-        for one in fields(training.settings):
-            kind = type(one.default)
-            model.add_argument(
-                _flag(one.name), type=kind, default=one.default, help=f"{one.default}"
-            )
-        _add_shared(model)
+    for name, about in ABOUT.items():
+        model = models.add_parser(name, help=about, description=f"Trains {about}.")
+        if name == asked:
+            _add_settings(model, training_of(name).settings)
+            _add_shared(model)
     return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
+    for one in fields(settings):
+        parser.add_argument(
+            _flag(one.name), type=type(one.default), default=one.default, help=f"{one.default}"
+        )
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:

@@ -27,14 +27,14 @@ from via_engine.starter.training_run import EditorSettings, TrainingRun
 from via_engine.starter.vocabulary import Edit, wordings
 
 EDIT_SHARES: dict[Edit, float] = {
-    "recolour": 0.25,
-    "vague_recolour": 0.12,
-    "kind": 0.21,
-    "remove": 0.08,
-    "background": 0.12,
-    "time": 0.1,
-    "style": 0.06,
-    "material": 0.06,
+    "recolour": 0.24,
+    "vague_recolour": 0.1,
+    "kind": 0.33,
+    "remove": 0.07,
+    "background": 0.1,
+    "time": 0.07,
+    "style": 0.04,
+    "material": 0.05,
 }
 _DROP_SHARE = 0.05
 _GATHERED_SHARE = 0.3
@@ -161,11 +161,7 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
         batch = next(batches)
         attention.gather = batch.gathered
         loss = _editor_loss(editor.unet, editor.text_encoder, scheduler, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        run.share_gradients(editor)
-        torch.nn.utils.clip_grad_norm_(editor.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        run.learn(loss, editor, optimizer)
         averaged.update_parameters(editor)
         if run.advance(float(loss.detach()), len(batch.source)):
             run.save(both, optimizer)

@@ -18,6 +18,8 @@ LATENT_CHANNELS = 16
 # Crops teach fastest; whole pictures teach the statistics that group norms see in use.
 _CROP_SIDES = (64, 64, 128)
 _FULL_AREA = 64**2
+# An editor's latents are never quite those of a picture; the decoder learns to look past that.
+_LARGEST_LATENT_NOISE = 0.3
 _FRAME_SIZES = ((128, 128), (192, 128), (256, 144), (256, 144))
 
 
@@ -60,7 +62,7 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
         with torch.autocast(run.device.type, dtype=torch.bfloat16):
             loss = _vae_loss(vae, next(pictures), settings.kl_weight)
-        _learn_step(loss, vae, optimizer, run)
+        run.learn(loss, vae, optimizer)
         if run.advance(float(loss.detach()), settings.batch_size):
             run.save(vae, optimizer)
     run.save(vae, optimizer)
@@ -69,7 +71,10 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
 
 
 def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
-    """Improve the decoder alone: latents keep their meaning, so a trained editor stays valid."""
+    """Improve the decoder alone: latents keep their meaning, so a trained editor stays valid.
+
+    Half of the pictures are decoded from latents with noise on them, as an editor leaves them.
+    """
     vae = build_vae()
     run.begin(vae)
     vae = vae.train().to(run.device, memory_format=torch.channels_last)
@@ -88,9 +93,9 @@ def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
         batch = next(pictures)
         with torch.autocast(run.device.type, dtype=torch.bfloat16):
             with torch.no_grad():
-                latents = vae.encode(batch).latent_dist.mode()
+                latents = _with_noise(vae.encode(batch).latent_dist.mode())
             loss = _picture_loss(vae.decode(latents).sample.float(), batch)
-        _learn_step(loss, learning, optimizer, run)
+        run.learn(loss, learning, optimizer)
         if run.advance(float(loss.detach()), settings.batch_size):
             run.save(vae, optimizer)
     run.save(vae, optimizer)
@@ -144,22 +149,17 @@ def _vae_loss(vae: AutoencoderKL, pictures: Tensor, kl_weight: float) -> Tensor:
     return torch.as_tensor(_picture_loss(decoded, pictures) + kl_weight * information)
 
 
+def _with_noise(latents: Tensor) -> Tensor:
+    strength = _LARGEST_LATENT_NOISE * (2 * torch.rand(len(latents), 1, 1, 1) - 1).clamp(min=0)
+    return latents + strength.to(latents.device) * torch.randn_like(latents)
+
+
 def _picture_loss(decoded: Tensor, pictures: Tensor) -> Tensor:
     pixels = (decoded - pictures).abs().mean() + 5 * (decoded - pictures).square().mean()
     edges = sum(
         functional.l1_loss(decoded.diff(dim=axis), pictures.diff(dim=axis)) for axis in (2, 3)
     )
     return torch.as_tensor(pixels + 0.25 * edges)
-
-
-def _learn_step(
-    loss: Tensor, learning: nn.Module, optimizer: torch.optim.Optimizer, run: TrainingRun
-) -> None:
-    loss.backward()  # type: ignore[no-untyped-call]
-    run.share_gradients(learning)
-    nn.utils.clip_grad_norm_(learning.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
 
 
 def _picture_batches(seed: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 _CHECKPOINT_PERIOD_S = 180.0
 _PROGRESS_PERIOD_S = 20.0
@@ -130,7 +130,15 @@ class TrainingRun:
         going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
         return self._agreed(going)
 
-    def share_gradients(self, model: nn.Module) -> None:
+    def learn(self, loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """One step down the loss, on the gradients of all processes, cut to length 1."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._share_gradients(model)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def _share_gradients(self, model: nn.Module) -> None:
         """Average the gradients of all processes, in place."""
         if self.processes == 1:
             return

@@ -1,0 +1,168 @@
+"""Boxes and clicks to masks with Segment Anything: a public checkpoint or the starter's own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import is_zipfile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from segment_anything import SamPredictor, sam_model_registry
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from via_engine.errors import ModelError, RequestError
+from via_engine.starter.sam_model import WEIGHTS_NAME, build_sam, read_architecture
+
+Frame = NDArray[np.uint8]
+Masks = NDArray[np.bool_]
+# Public architectures by the width of their image encoder; files are renamed, tensors are not.
+_PUBLIC_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+_POSITIONS = "image_encoder.pos_embed"
+
+
+class Segmenter:
+    """Finds the object that a box or clicks mean.
+
+    The encoding of the last frame is kept, so further prompts on it are cheap. One caller at a
+    time.
+    """
+
+    def __init__(self, sam: Sam) -> None:
+        self._predictor = SamPredictor(sam)
+        self._frame: Frame | None = None
+
+    @property
+    def sam(self) -> Sam:
+        """The network."""
+        return self._predictor.model
+
+    def segment(
+        self,
+        frame: Frame,
+        *,
+        boxes_xyxy: NDArray[np.floating] | None = None,
+        points_xy: NDArray[np.floating] | None = None,
+        point_labels: NDArray[np.integer] | None = None,
+    ) -> Masks:
+        """The visible part of what is asked for.
+
+        Args:
+            frame: (H, W, 3) uint8, RGB, of any size.
+            boxes_xyxy: (N, 4) float, outer edges in pixels of the frame; one mask for each.
+            points_xy: (K, 2) float, pixels of the frame; one mask for all of them together.
+            point_labels: (K,) of points: 1 for a pixel of the object, 0 for one beside it.
+
+        Returns:
+            (N, H, W) bool for boxes, (0, H, W) when there are none; (1, H, W) bool for points.
+
+        Raises:
+            RequestError: not exactly one of boxes and points, or shapes as above are not met.
+        """
+        if (boxes_xyxy is None) == (points_xy is None):
+            raise RequestError("a mask is asked for by boxes or by points; give one of the two")
+        if boxes_xyxy is not None:
+            return self._from_boxes(frame, np.asarray(boxes_xyxy, np.float32))
+        return self._from_points(frame, np.asarray(points_xy, np.float32), np.asarray(point_labels))
+
+    def _from_boxes(self, frame: Frame, boxes: NDArray[np.float32]) -> Masks:
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise RequestError(f"boxes of shape {boxes.shape} were given; (N, 4) is needed, xyxy")
+        if len(boxes) == 0:
+            return np.zeros((0, *frame.shape[:2]), np.bool_)
+        self._encode(frame)
+        predictor = self._predictor
+        prompts = predictor.transform.apply_boxes_torch(
+            torch.from_numpy(boxes).to(predictor.device), frame.shape[:2]
+        )
+        masks, _, _ = predictor.predict_torch(
+            point_coords=None, point_labels=None, boxes=prompts, multimask_output=False
+        )
+        return np.asarray(masks[:, 0].cpu().numpy(), np.bool_)
+
+    def _from_points(
+        self, frame: Frame, points: NDArray[np.float32], labels: NDArray[np.integer]
+    ) -> Masks:
+        if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
+            raise RequestError(f"points of shape {points.shape} were given; (K, 2) is needed, xy")
+        if labels.shape != points.shape[:1] or not np.isin(labels, (0, 1)).all():
+            raise RequestError(f"{len(points)} points need as many labels, each 1 or 0")
+        self._encode(frame)
+        masks, _, _ = self._predictor.predict(
+            point_coords=points, point_labels=labels, multimask_output=False
+        )
+        return np.asarray(masks, np.bool_)
+
+    def _encode(self, frame: Frame) -> None:
+        """Encode the frame, unless it is the last one again."""
+        if self._frame is not None and np.array_equal(frame, self._frame):
+            return
+        self._frame = None
+        self._predictor.set_image(frame)
+        self._frame = frame.copy()
+
+
+def load_segmenter(source: Path, *, device: torch.device) -> Segmenter:
+    """A segmenter ready to use, in float32.
+
+    Args:
+        source: a folder with `sam.json` and `model.safetensors`, or a public checkpoint file of
+            Segment Anything (`sam_vit_b_*.pth`, `sam_vit_l_*.pth`, `sam_vit_h_*.pth`).
+        device: where it runs.
+
+    Raises:
+        ModelError: nothing is there, it cannot be read, or its tensors fit no known architecture.
+    """
+    if source.is_dir():
+        path = source / WEIGHTS_NAME
+        sam = build_sam(read_architecture(source))
+        state = _read_safetensors(path)
+    else:
+        path = source
+        state = _read_checkpoint(path)
+        sam = _public_sam(path, state)
+    try:
+        sam.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(f"segmenter weights {path} do not fit their model: {error}") from error
+    return Segmenter(sam.requires_grad_(False).eval().to(device))
+
+
+def _public_sam(path: Path, state: Mapping[str, Tensor]) -> Sam:
+    """The untrained public model whose shape the tensors have."""
+    positions = state.get(_POSITIONS)
+    name = None if positions is None else _PUBLIC_WIDTHS.get(positions.shape[-1])
+    if name is None:
+        raise ModelError(
+            f"segmenter checkpoint {path} is none of {', '.join(_PUBLIC_WIDTHS.values())}; "
+            "use an original Segment Anything checkpoint"
+        )
+    return sam_model_registry[name](checkpoint=None)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"segmenter weights {path} cannot be read: {error}") from error
+    return state
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file; anything else in it is refused, not executed."""
+    if not path.is_file():
+        raise ModelError(f"segmenter {path} does not exist; name a checkpoint file or a folder")
+    if not is_zipfile(path):
+        raise ModelError(f"segmenter checkpoint {path} is damaged or no torch file; fetch it again")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(f"segmenter checkpoint {path} cannot be read: {error}") from error
+    if not isinstance(state, dict):
+        raise ModelError(f"segmenter checkpoint {path} holds no state dict; fetch it again")
+    return state
