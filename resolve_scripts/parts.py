@@ -38,7 +38,8 @@ def part_command(module: str, arguments: Sequence[str]) -> list[str]:
             "or name a server on another machine with --server"
         )
     # -P: a folder called "server" in the current folder must not be taken for Via's.
-    return [sys.executable, "-P", "-m", module, *arguments]
+    # What packages announce for their own future is no news to an editor.
+    return [sys.executable, "-P", "-W", "ignore::FutureWarning", "-m", module, *arguments]
 
 
 def become_part(module: str, arguments: Sequence[str]) -> int:

@@ -50,6 +50,12 @@ ENGINE_ORDER: list[set[str]] = [
     {"editor"},
     {"measure", "demo"},
 ]
+STARTER_ORDER: list[set[str]] = [
+    {"bundle", "world"},
+    {"networks"},
+    {"training"},
+    {"evaluation", "train"},
+]
 SERVER_ORDER: list[set[str]] = [
     {"errors"},
     {"config", "edit_spec"},
@@ -110,7 +116,12 @@ def test_each_outside_system_has_one_door(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "order"), [("via_engine", ENGINE_ORDER), ("server", SERVER_ORDER)]
+    ("package", "order"),
+    [
+        ("via_engine", ENGINE_ORDER),
+        ("via_engine/starter", STARTER_ORDER),
+        ("server", SERVER_ORDER),
+    ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
     level = {room: number for number, rooms in enumerate(order) for room in rooms}
@@ -118,8 +129,9 @@ def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
     for path in sources(package):
         own = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
         for module in imported_modules(path):
-            if module.startswith(f"{package}."):
-                other = module.split(".")[1]
+            prefix = f"{package.replace('/', '.')}."
+            if module.startswith(prefix):
+                other = module.removeprefix(prefix).split(".")[0]
                 if other != own and level[other] >= level[own]:
                     wrong.append(f"{name(path)} imports {module}")
     assert wrong == []

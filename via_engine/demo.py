@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.contact_sheet import SheetRow, contact_sheet
 from via_engine.picture.encode import ClipGeometry, write_chunk
-from via_engine.starter.render import render_frame
-from via_engine.starter.world import Scene, demo_scene, random_world_scene
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import Scene, demo_scene, random_world_scene
 
 FRAME_COUNT = 48
 FRAME_RATE = Fraction(24)

@@ -10,8 +10,8 @@ from resolve_scripts.cli import app
 from resolve_scripts.demo import STARTER_UNDERSTANDS, STARTER_WORDS, DemoReport
 from via_engine.config import EngineConfig
 from via_engine.models.catalog import load_catalog
-from via_engine.starter.export import UNDERSTANDS
-from via_engine.starter.vocabulary import (
+from via_engine.starter.training.export import UNDERSTANDS
+from via_engine.starter.world.vocabulary import (
     BACKGROUNDS,
     KINDS,
     MATERIALS,

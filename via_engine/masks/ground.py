@@ -21,8 +21,8 @@ from torch import Tensor
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
 
 from via_engine.errors import InstructionError, ModelError
-from via_engine.starter.grounder_model import InputSize, build_grounder, picture_tensor
-from via_engine.starter.grounding_text import phrase_numbers
+from via_engine.starter.networks.grounder_model import InputSize, build_grounder, picture_tensor
+from via_engine.starter.networks.grounding_text import phrase_numbers
 
 _SAME_BOX_IOU = 0.8
 _MOST_TOKENS = 256

@@ -17,7 +17,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from via_engine.errors import ModelError, RequestError
-from via_engine.starter.sam_model import WEIGHTS_NAME, build_sam, read_architecture
+from via_engine.starter.networks.sam_model import WEIGHTS_NAME, build_sam, read_architecture
 
 Frame = NDArray[np.uint8]
 Masks = NDArray[np.bool_]

@@ -19,8 +19,8 @@ from via_engine.edit_types import (
 from via_engine.editor import VideoEditor
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.probe import probe_media
-from via_engine.starter.render import render_frame
-from via_engine.starter.world import random_world_scene
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import random_world_scene
 
 BT709 = ColourTags(primaries=1, transfer=1, matrix=1, full_range=False)
 

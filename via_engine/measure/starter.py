@@ -40,10 +40,10 @@ from via_engine.measure.starter_words import conditioner_rows, critic_rows
 from via_engine.models.critic import load_critic
 from via_engine.models.mgie import load_conditioner
 from via_engine.starter.bundle import StarterModel, starter_folder
-from via_engine.starter.cases import Sampling
-from via_engine.starter.editing import load_editor
-from via_engine.starter.scores import colour_key
-from via_engine.starter.sheet import labelled_sheet
+from via_engine.starter.evaluation.cases import Sampling
+from via_engine.starter.evaluation.editing import load_editor
+from via_engine.starter.evaluation.scores import colour_key
+from via_engine.starter.evaluation.sheet import labelled_sheet
 
 SCENES = 200
 MODELS: tuple[StarterModel, ...] = get_args(StarterModel)

@@ -8,11 +8,11 @@ import numpy as np
 
 from via_engine.measure.rows import Bar, Row
 from via_engine.measure.starter_edits import LOOKS, EditorBench, Figures, FormResult
-from via_engine.starter.cases import LOCAL_EDITS
-from via_engine.starter.evaluate import vae_psnr
-from via_engine.starter.scores import median
-from via_engine.starter.sheet import SheetRow
-from via_engine.starter.witness import attention_witness
+from via_engine.starter.evaluation.cases import LOCAL_EDITS
+from via_engine.starter.evaluation.evaluate import vae_psnr
+from via_engine.starter.evaluation.scores import median
+from via_engine.starter.evaluation.sheet import SheetRow
+from via_engine.starter.evaluation.witness import attention_witness
 
 WITNESS_SCENES = 12
 LOOK_BAR = Bar(comparison=">=", limit=24)

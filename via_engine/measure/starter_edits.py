@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
-from via_engine.starter.cases import Case, Frame, Mask, Sampling, held_out_cases
-from via_engine.starter.editing import BATCH, edit_cases, several_answers
-from via_engine.starter.scores import (
+from via_engine.starter.evaluation.cases import Case, Frame, Mask, Sampling, held_out_cases
+from via_engine.starter.evaluation.editing import BATCH, edit_cases, several_answers
+from via_engine.starter.evaluation.scores import (
     distinct_colours,
     mask_overlap,
     nearest_colour,
     psnr,
 )
-from via_engine.starter.sheet import Example
-from via_engine.starter.vocabulary import Edit, held_out_words
+from via_engine.starter.evaluation.sheet import Example
+from via_engine.starter.world.vocabulary import Edit, held_out_words
 
 EXAMPLES_PER_FORM = 3
 LOOKS = ("night", "sunset", "winter", "fog", "sketch", "sepia", "poster")

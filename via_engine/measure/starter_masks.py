@@ -8,11 +8,11 @@ import numpy as np
 
 from via_engine.measure.rows import Bar, Row
 from via_engine.measure.starter_edits import MaskReader
-from via_engine.starter.cases import Case, Frame, Mask, Sampling, held_out_cases
-from via_engine.starter.evaluate_grounder import Finder, evaluate_grounder
-from via_engine.starter.evaluate_segmenter import PromptedSegmenter, segmenter_figures
-from via_engine.starter.prompted_pictures import bounding_box
-from via_engine.starter.scores import mask_overlap
+from via_engine.starter.evaluation.cases import Case, Frame, Mask, Sampling, held_out_cases
+from via_engine.starter.evaluation.evaluate_grounder import Finder, evaluate_grounder
+from via_engine.starter.evaluation.evaluate_segmenter import PromptedSegmenter, segmenter_figures
+from via_engine.starter.evaluation.scores import mask_overlap
+from via_engine.starter.training.prompted_pictures import bounding_box
 
 
 def segmenter_rows(segmenter: PromptedSegmenter, scenes: int, seed: int) -> Iterator[Row]:

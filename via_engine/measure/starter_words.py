@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from via_engine.measure.rows import Bar, Row
 from via_engine.models.critic import Critic
 from via_engine.models.mgie import MgieConditioner
-from via_engine.starter.cases import Sampling
-from via_engine.starter.evaluate_conditioner import (
+from via_engine.starter.evaluation.cases import Sampling
+from via_engine.starter.evaluation.evaluate_conditioner import (
     Condition,
     FrameConditioning,
     score_conditioner,
 )
-from via_engine.starter.evaluate_critic import evaluate_critic
+from via_engine.starter.evaluation.evaluate_critic import evaluate_critic
 
 # Every case is edited twice and a sentence is written for it; these rows carry no bar.
 CONDITIONER_SCENES = 40

@@ -19,8 +19,8 @@ from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
 from via_engine.starter.bundle import packaged_folder
-from via_engine.starter.training_run import TrainingRun
-from via_engine.starter.trainings import ABOUT, Training, training_of
+from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.training.trainings import ABOUT, Training, training_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,15 @@ from torch import Tensor
 from via_engine.errors import InstructionError, ModelError
 from via_engine.masks.ground import Detection, Grounder, load_grounder
 from via_engine.starter.bundle import starter_folder
-from via_engine.starter.evaluate_grounder import box_iou, evaluate_grounder, grounding_cases
-from via_engine.starter.grounder_model import STARTER_CONFIG, starter_grounder
-from via_engine.starter.grounding_text import TEXT_FOLDER
-from via_engine.starter.render import object_mask, render_frame
-from via_engine.starter.world import demo_scene
+from via_engine.starter.evaluation.evaluate_grounder import (
+    box_iou,
+    evaluate_grounder,
+    grounding_cases,
+)
+from via_engine.starter.networks.grounder_model import STARTER_CONFIG, starter_grounder
+from via_engine.starter.networks.grounding_text import TEXT_FOLDER
+from via_engine.starter.world.render import object_mask, render_frame
+from via_engine.starter.world.scene import demo_scene
 
 Weights = dict[str, Tensor]
 

@@ -17,11 +17,11 @@ from segment_anything import sam_model_registry
 from via_engine.errors import ModelError, RequestError
 from via_engine.masks.segment import Segmenter, load_segmenter
 from via_engine.starter.bundle import packaged_folder, starter_folder
-from via_engine.starter.prompted_pictures import bounding_box
-from via_engine.starter.render import object_mask, render_frame
-from via_engine.starter.sam_model import SamArchitecture
-from via_engine.starter.scores import mask_overlap
-from via_engine.starter.world import demo_scene
+from via_engine.starter.evaluation.scores import mask_overlap
+from via_engine.starter.networks.sam_model import SamArchitecture
+from via_engine.starter.training.prompted_pictures import bounding_box
+from via_engine.starter.world.render import object_mask, render_frame
+from via_engine.starter.world.scene import demo_scene
 
 CPU = torch.device("cpu")
 # Far above what a wrong box, a wrong order or wrong coordinates reach; quality is benched.

@@ -21,11 +21,11 @@ from via_engine.measure.starter_edits import (
     judged_forms,
     pictures_to_judge,
 )
-from via_engine.starter.cases import Case, Frame, Mask, Sampling, held_out_cases
-from via_engine.starter.render import render_frame
-from via_engine.starter.scores import colour_key
-from via_engine.starter.sheet import labelled_sheet
-from via_engine.starter.world import edited_scenes
+from via_engine.starter.evaluation.cases import Case, Frame, Mask, Sampling, held_out_cases
+from via_engine.starter.evaluation.scores import colour_key
+from via_engine.starter.evaluation.sheet import labelled_sheet
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import edited_scenes
 
 SEED, SCENES = 3, 4
 SIZE = Sampling()

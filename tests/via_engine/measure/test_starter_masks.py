@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from via_engine.measure.starter_masks import phrase_mask, phrase_rows, segmenter_reader
-from via_engine.starter.cases import Case, Frame, Sampling, held_out_cases
-from via_engine.starter.prompted_pictures import bounding_box
+from via_engine.starter.evaluation.cases import Case, Frame, Sampling, held_out_cases
+from via_engine.starter.training.prompted_pictures import bounding_box
 
 SEED = 4
 

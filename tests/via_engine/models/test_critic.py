@@ -22,10 +22,10 @@ from tests.via_engine.models.tiny_pipeline import tiny_tokenizer
 from via_engine.errors import ModelError
 from via_engine.models.critic import Critic, Frame, load_critic
 from via_engine.starter.bundle import starter_folder
-from via_engine.starter.captions import instruction_captions
-from via_engine.starter.render import render_frame
-from via_engine.starter.vocabulary import Instruction
-from via_engine.starter.world import demo_scene, edited_scene
+from via_engine.starter.world.captions import instruction_captions
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import demo_scene, edited_scene
+from via_engine.starter.world.vocabulary import Instruction
 
 CPU = torch.device("cpu")
 OPENAI_PREPROCESSOR = {

@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from via_engine.starter.cases import LOCAL_EDITS, Sampling, held_out_cases
-from via_engine.starter.vocabulary import Edit, parse_instruction
-from via_engine.starter.world import random_scene, random_world_scene
+from via_engine.starter.evaluation.cases import LOCAL_EDITS, Sampling, held_out_cases
+from via_engine.starter.world.scene import random_scene, random_world_scene
+from via_engine.starter.world.vocabulary import Edit, parse_instruction
 
 SMALL = Sampling(width=96, height=64)
 

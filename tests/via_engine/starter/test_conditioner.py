@@ -15,8 +15,9 @@ from transformers import LlamaTokenizer
 
 from via_engine.models.mgie import MgieConditioner, load_conditioner
 from via_engine.starter.bundle import checked_folder, starter_folder
-from via_engine.starter.conditioner_lessons import NO_ANSWER, EncodedInstructions, Lessons
-from via_engine.starter.conditioner_model import (
+from via_engine.starter.evaluation.evaluate import Sampling, load_editor
+from via_engine.starter.evaluation.evaluate_conditioner import FrameConditioning, score_conditioner
+from via_engine.starter.networks.conditioner_model import (
     IMAGE_TOKENS,
     Conditioner,
     conditioner_tokenizer,
@@ -24,26 +25,25 @@ from via_engine.starter.conditioner_model import (
     prompt_text,
     with_image_tokens,
 )
-from via_engine.starter.evaluate import Sampling, load_editor
-from via_engine.starter.evaluate_conditioner import FrameConditioning, score_conditioner
-from via_engine.starter.expressive import expressive_sentence
-from via_engine.starter.render import render_frame
-from via_engine.starter.train_conditioner import (
+from via_engine.starter.training.conditioner_lessons import NO_ANSWER, EncodedInstructions, Lessons
+from via_engine.starter.training.train_conditioner import (
     ConditionerSettings,
     export_conditioner,
     packaged_state,
     train_conditioner,
     unpack_conditioner,
 )
-from via_engine.starter.training_run import TrainingRun
-from via_engine.starter.vocabulary import (
+from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.world.expressive import expressive_sentence
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import demo_scene
+from via_engine.starter.world.vocabulary import (
     BACKGROUNDS,
     Instruction,
     every_instruction,
     parse_instruction,
     wordings,
 )
-from via_engine.starter.world import demo_scene
 
 INSTRUCTIONS = (
     "make the ball blue",

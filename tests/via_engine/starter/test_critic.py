@@ -13,30 +13,35 @@ from numpy.typing import NDArray
 
 from via_engine.errors import InstructionError
 from via_engine.models.critic import load_critic
-from via_engine.starter import critic_batches as batches_module
 from via_engine.starter.bundle import checked_folder, starter_folder
-from via_engine.starter.captions import (
+from via_engine.starter.evaluation.critic_cases import CANDIDATES, EDITS, critic_cases
+from via_engine.starter.evaluation.evaluate_critic import evaluate_critic
+from via_engine.starter.networks.critic_model import build_critic
+from via_engine.starter.networks.text import MAX_TOKENS, world_tokenizer
+from via_engine.starter.training import critic_batches as batches_module
+from via_engine.starter.training.critic_batches import CriticBatch, gather_batch
+from via_engine.starter.training.critic_families import draw_family
+from via_engine.starter.training.train_critic import (
+    CriticSettings,
+    critic_loss,
+    export_critic,
+    train_critic,
+)
+from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.world.captions import (
     Captions,
     caption_of,
     captions_of,
     instruction_captions,
     scene_facts,
 )
-from via_engine.starter.critic_batches import CriticBatch, gather_batch
-from via_engine.starter.critic_cases import CANDIDATES, EDITS, critic_cases
-from via_engine.starter.critic_families import draw_family
-from via_engine.starter.critic_model import build_critic
-from via_engine.starter.evaluate_critic import evaluate_critic
-from via_engine.starter.text import MAX_TOKENS, world_tokenizer
-from via_engine.starter.train_critic import (
-    CriticSettings,
-    critic_loss,
-    export_critic,
-    train_critic,
+from via_engine.starter.world.scene import demo_scene, edited_scene
+from via_engine.starter.world.vocabulary import (
+    Instruction,
+    every_instruction,
+    held_out_words,
+    wordings,
 )
-from via_engine.starter.training_run import TrainingRun
-from via_engine.starter.vocabulary import Instruction, every_instruction, held_out_words, wordings
-from via_engine.starter.world import demo_scene, edited_scene
 
 SIDE = 96
 CPU = torch.device("cpu")

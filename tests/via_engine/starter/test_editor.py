@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
 from via_engine.starter.bundle import starter_folder
-from via_engine.starter.evaluate import (
+from via_engine.starter.evaluation.evaluate import (
     Sampling,
     attention_witness,
     edit_cases,
@@ -35,7 +35,7 @@ def test_editor_is_small_and_stock(editor: StableDiffusionInstructPix2PixPipelin
 
 
 def test_latents_are_of_unit_size(editor: StableDiffusionInstructPix2PixPipeline) -> None:
-    from via_engine.starter.train_vae import pixels_to_tensor
+    from via_engine.starter.training.train_vae import pixels_to_tensor
 
     frames = np.stack([case.source for case in held_out_cases("time", 8, 3, SAMPLING)])
     with torch.no_grad():

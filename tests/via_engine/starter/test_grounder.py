@@ -10,25 +10,29 @@ from groundingdino.models.GroundingDINO.groundingdino import GroundingDINO
 from safetensors.torch import load_file
 
 from via_engine.starter.bundle import checked_folder
-from via_engine.starter.evaluate_grounder import (
+from via_engine.starter.evaluation.evaluate_grounder import (
     Box,
     FoundBox,
     box_iou,
     evaluate_grounder,
     grounding_cases,
 )
-from via_engine.starter.grounder_model import InputSize, picture_tensor, starter_grounder
-from via_engine.starter.grounding_guesses import guesses
-from via_engine.starter.grounding_loss import (
+from via_engine.starter.networks.grounder_model import InputSize, picture_tensor, starter_grounder
+from via_engine.starter.networks.grounding_guesses import guesses
+from via_engine.starter.networks.grounding_text import SubSentenceBert, phrase_numbers
+from via_engine.starter.training.grounding_loss import (
     answers_to,
     cheapest_columns,
     grounding_loss,
 )
-from via_engine.starter.grounding_pictures import picture_batches, sighting
-from via_engine.starter.grounding_text import SubSentenceBert, phrase_numbers
-from via_engine.starter.train_grounder import GrounderSettings, export_grounder, train_grounder
-from via_engine.starter.training_run import TrainingRun
-from via_engine.starter.world import demo_scene
+from via_engine.starter.training.grounding_pictures import picture_batches, sighting
+from via_engine.starter.training.train_grounder import (
+    GrounderSettings,
+    export_grounder,
+    train_grounder,
+)
+from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.world.scene import demo_scene
 
 
 def training_run(folder: Path) -> TrainingRun:

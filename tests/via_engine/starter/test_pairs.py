@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from via_engine.starter import pairs
-from via_engine.starter.pairs import build_family, load_pairs, write_shard
-from via_engine.starter.vocabulary import held_out_words
-from via_engine.starter.world import edited_scenes
+from via_engine.starter.training import pairs
+from via_engine.starter.training.pairs import build_family, load_pairs, write_shard
+from via_engine.starter.world.scene import edited_scenes
+from via_engine.starter.world.vocabulary import held_out_words
 
 
 def _fake_encode(frames: np.ndarray) -> Tensor:

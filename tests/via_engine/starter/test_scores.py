@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from via_engine.starter.cases import Case, Frame, Sampling, held_out_cases
-from via_engine.starter.render import render_frame
-from via_engine.starter.scores import (
+from via_engine.starter.evaluation.cases import Case, Frame, Sampling, held_out_cases
+from via_engine.starter.evaluation.scores import (
     clear_colour,
     colour_key,
     distinct_colours,
@@ -16,8 +15,9 @@ from via_engine.starter.scores import (
     nearest_colour,
     psnr,
 )
-from via_engine.starter.vocabulary import PALETTE
-from via_engine.starter.world import colour_word, edited_scenes
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import colour_word, edited_scenes
+from via_engine.starter.world.vocabulary import PALETTE
 
 SAMPLING = Sampling()
 

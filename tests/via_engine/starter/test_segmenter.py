@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file
 
 from via_engine.masks.segment import load_segmenter
-from via_engine.starter import train_segmenter as training
 from via_engine.starter.bundle import RECORD_NAME, checked_folder, starter_folder
-from via_engine.starter.evaluate_segmenter import segmenter_figures
-from via_engine.starter.prompted_pictures import PromptedBatch, PromptedPictures
-from via_engine.starter.sam_model import build_sam
-from via_engine.starter.training_run import TrainingRun
+from via_engine.starter.evaluation.evaluate_segmenter import segmenter_figures
+from via_engine.starter.networks.sam_model import build_sam
+from via_engine.starter.training import train_segmenter as training
+from via_engine.starter.training.prompted_pictures import PromptedBatch, PromptedPictures
+from via_engine.starter.training.training_run import TrainingRun
 
 CPU = torch.device("cpu")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from via_engine.starter.cases import Frame, Sampling, held_out_cases
-from via_engine.starter.sheet import Example, SheetRow, labelled_sheet, picture_sheet
+from via_engine.starter.evaluation.cases import Frame, Sampling, held_out_cases
+from via_engine.starter.evaluation.sheet import Example, SheetRow, labelled_sheet, picture_sheet
 
 
 def places_of(picture: Frame, sheet: Frame) -> list[tuple[int, int]]:

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 from transformers import CLIPTokenizer
 
-from via_engine.starter.text import MAX_TOKENS, build_text_encoder, token_ids, world_tokenizer
-from via_engine.starter.vocabulary import every_instruction, wordings
+from via_engine.starter.networks.text import (
+    MAX_TOKENS,
+    build_text_encoder,
+    token_ids,
+    world_tokenizer,
+)
+from via_engine.starter.world.vocabulary import every_instruction, wordings
 
 
 @pytest.fixture(scope="module")

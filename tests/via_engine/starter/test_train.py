@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from via_engine.starter import pairs, train, train_editor
+from via_engine.starter import train
 from via_engine.starter.bundle import checked_folder
-from via_engine.starter.evaluate import load_editor
-from via_engine.starter.train_editor import GatheredAttention, build_unet
+from via_engine.starter.evaluation.evaluate import load_editor
+from via_engine.starter.training import pairs, train_editor
+from via_engine.starter.training.train_editor import GatheredAttention, build_unet
 
 
 @pytest.fixture

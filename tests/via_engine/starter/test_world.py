@@ -5,17 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from via_engine.starter.render import object_mask, owner_map, render_frame, render_video
-from via_engine.starter.vocabulary import (
-    KINDS,
-    PALETTE,
-    Instruction,
-    every_instruction,
-    held_out_words,
-    parse_instruction,
-    wordings,
-)
-from via_engine.starter.world import (
+from via_engine.starter.world.render import object_mask, owner_map, render_frame, render_video
+from via_engine.starter.world.scene import (
     Scene,
     demo_scene,
     edited_scene,
@@ -24,6 +15,15 @@ from via_engine.starter.world import (
     possible_instructions,
     random_scene,
     random_world_scene,
+)
+from via_engine.starter.world.vocabulary import (
+    KINDS,
+    PALETTE,
+    Instruction,
+    every_instruction,
+    held_out_words,
+    parse_instruction,
+    wordings,
 )
 
 SIZE = {"width": 128, "height": 96}

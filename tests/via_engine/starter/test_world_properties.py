@@ -13,20 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from via_engine.starter.render import object_mask, owner_map, render_frame, render_video
-from via_engine.starter.vocabulary import (
-    BACKGROUNDS,
-    KINDS,
-    MATERIALS,
-    PALETTE,
-    STYLES,
-    TIMES,
-    Instruction,
-    every_instruction,
-    held_out_words,
-    wordings,
-)
-from via_engine.starter.world import (
+from via_engine.starter.world.render import object_mask, owner_map, render_frame, render_video
+from via_engine.starter.world.scene import (
     TEXTURES,
     Scene,
     SceneObject,
@@ -38,6 +26,18 @@ from via_engine.starter.world import (
     possible_instructions,
     random_scene,
     random_world_scene,
+)
+from via_engine.starter.world.vocabulary import (
+    BACKGROUNDS,
+    KINDS,
+    MATERIALS,
+    PALETTE,
+    STYLES,
+    TIMES,
+    Instruction,
+    every_instruction,
+    held_out_words,
+    wordings,
 )
 
 WIDTH, HEIGHT = 128, 72
@@ -96,8 +96,8 @@ def seen_areas(scene: Scene, frames: range) -> list[int]:
 
 def test_another_process_draws_the_same_video() -> None:
     code = (
-        "import hashlib; from via_engine.starter.render import render_video;"
-        "from dataclasses import replace; from via_engine.starter.world import random_scene;"
+        "import hashlib; from via_engine.starter.world.render import render_video;"
+        "from dataclasses import replace; from via_engine.starter.world.scene import random_scene;"
         "videos = [render_video(replace(random_scene(seed, held_out=True), frame_count=3),"
         " width=96, height=64) for seed in range(6)];"
         "print(hashlib.sha256(b''.join(video.tobytes() for video in videos)).hexdigest())"
