@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from via_engine.starter import train
-from via_engine.starter.bundle import checked_folder
+from via_engine.starter.bundle import (
+    StarterModel,
+    checked_folder,
+    packaged_folder,
+    read_record,
+)
 from via_engine.starter.evaluation.evaluate import load_editor
 from via_engine.starter.training import pairs, train_editor
 from via_engine.starter.training.train_editor import GatheredAttention, build_unet
@@ -58,3 +63,24 @@ def test_gathered_attention_sees_both_frames_and_matches_the_stock_one() -> None
     assert torch.allclose(stock[0], apart[0], atol=1e-4)
     assert torch.allclose(apart[0], apart[1], atol=1e-5)
     assert not torch.allclose(gathered[0], gathered[1], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("segmenter", ["--batch-size", "2"]),
+        ("grounder", ["--batch-size", "2", "--fresh", "2"]),
+        ("critic", ["--batch-size", "1"]),
+        ("conditioner", ["--batch-size", "2", "--scenes", "3"]),
+    ],
+)
+def test_packaged_model_is_trained_on(
+    model: StarterModel, flags: list[str], tmp_path: Path
+) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / model
+    place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu"]
+    assert train.main([model, *place, *flags, "--from-packaged", "--steps", "1"]) == 0
+    before = read_record(packaged_folder(model))[model]
+    after = read_record(checked_folder(folder))[model]
+    assert int(after["samples"]) > int(before["samples"])
+    assert str(after["command"]).startswith(f"{before['command']} && ")
