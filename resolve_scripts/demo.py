@@ -26,7 +26,7 @@ from resolve_scripts.parts import part_command
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.place import write_timeline
 
-INSTRUCTIONS = ("make the ball blue", "make it sunset")
+INSTRUCTIONS = ("make the red ball blue", "make it sunset")
 REAL_INSTRUCTION = "make it night"
 REAL_FRAMES = (0, 24)
 FRAME_RATE = 24.0

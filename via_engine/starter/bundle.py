@@ -59,6 +59,9 @@ def write_record(folder: Path, records: Mapping[str, Record]) -> None:
         if path.is_file() and path.name != RECORD_NAME
     }
     (folder / RECORD_NAME).write_text(json.dumps({**records, "sha256": hashes}, indent=2) + "\n")
+    for path in folder.rglob("*.safetensors"):
+        # safetensors keeps its files to their owner; an installed package is for everyone.
+        path.chmod(0o644)
 
 
 def checked_folder(folder: Path) -> Path:
