@@ -209,7 +209,6 @@ def test_starter_prefers_the_colour_asked_for(starter: Critic, width: int, heigh
     asked = Instruction(edit="recolour", value="blue", kind="ball")
     others = [
         Instruction(edit="recolour", value="green", kind="ball"),
-        Instruction(edit="recolour", value="blue", kind="star"),
         Instruction(edit="time", value="night"),
     ]
     source, *frames = (
