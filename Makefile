@@ -21,9 +21,9 @@ $(READY): pyproject.toml constraints.txt
 	@echo "installing Via and its packages into $(VENV) (several GB with torch, minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[server,dev]'
-	# Its own requirements would bring a second cv2 that needs a desktop's libraries.
+	# Their own requirements would bring a second cv2 that needs a desktop's libraries.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  --constraint constraints.txt groundingdino-py
+	  --constraint constraints.txt groundingdino-py scenedetect
 	@touch $@
 
 demo: $(READY)

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_INSTRUCTION_CHARACTERS = 2_000
 DEFAULT_GROUP_SIZE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionLanguageSettings:
+    """A vision-language model behind an OpenAI-compatible address; `api_key` is never shown.
+
+    Attributes:
+        base_url: address of the API, such as "http://127.0.0.1:8000/v1".
+        model: its name there.
+        timeout_s: longest wait for one answer.
+        max_calls: calls one edit may spend.
+    """
+
+    base_url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+    timeout_s: float = 30.0
+    max_calls: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +38,12 @@ class EngineConfig:
             beyond rounding.
         chunk_frames: frames per durable piece of a result.
         group_cache_bytes: upper limit of resident attention groups, least recently used go first.
+        adapter_cache_bytes: upper limit of adapters kept in memory, likewise.
         model_folders: name and diffusers pipeline folder of every model beside the starter.
+        grounder_folder: a Grounding DINO that finds phrases; None is the starter's.
+        segmenter_path: folder or checkpoint of a Segment Anything; None is the starter's.
+        critic_folder: a CLIP model that judges edits; None is the starter's.
+        vision_language: plans instructions and judges roots; None leaves both to local rules.
     """
 
     device: str = "auto"
@@ -28,4 +51,9 @@ class EngineConfig:
     batch_frames: int = 4
     chunk_frames: int = 24
     group_cache_bytes: int = 8 << 30
+    adapter_cache_bytes: int = 1 << 30
     model_folders: tuple[tuple[str, Path], ...] = ()
+    grounder_folder: Path | None = None
+    segmenter_path: Path | None = None
+    critic_folder: Path | None = None
+    vision_language: VisionLanguageSettings | None = None

@@ -35,10 +35,33 @@ class FrameRange:
         """Number of frames in the range, at least 1."""
         return self.end_frame_exclusive - self.start_frame
 
+    @property
+    def frames(self) -> range:
+        """The frames one by one."""
+        return range(self.start_frame, self.end_frame_exclusive)
+
     def contains(self, other: FrameRange) -> bool:
         """Whether every frame of `other` lies in this range."""
         starts_inside = self.start_frame <= other.start_frame
         return starts_inside and other.end_frame_exclusive <= self.end_frame_exclusive
+
+    def overlaps(self, other: FrameRange) -> bool:
+        """Whether any frame lies in both ranges."""
+        return (
+            self.start_frame < other.end_frame_exclusive
+            and other.start_frame < self.end_frame_exclusive
+        )
+
+    def common_with(self, other: FrameRange) -> FrameRange:
+        """The frames of both ranges.
+
+        Raises:
+            EmptyRangeError: there are none.
+        """
+        return FrameRange(
+            max(self.start_frame, other.start_frame),
+            min(self.end_frame_exclusive, other.end_frame_exclusive),
+        )
 
 
 class OutputFormat(Enum):
@@ -105,6 +128,176 @@ class FinishedChunk:
     size_bytes: int
 
 
+class AttentionMode(Enum):
+    """What the attention of a frame looks at. All but the first are there for comparison."""
+
+    GATHER_SWAP = "gather_swap"
+    """The method: keys and values gathered from the group, frame after frame, for all frames."""
+    CROSS_FRAME = "cross_frame"
+    """Keys and values of the group's frames as each has them alone (eq. 4), without the gather."""
+    GATHER_ONLY = "gather_only"
+    """The gathered frames see one another; every other frame sees itself."""
+    INDEPENDENT = "independent"
+    """Every frame sees itself: stock InstructPix2Pix."""
+
+
+class SwapLayers(Enum):
+    """Which attention layers take the group's keys and values."""
+
+    ALL = "all"
+    SELF = "self"
+
+
+class BlendSchedule(Enum):
+    """How much of the edit stands inside the mask after step s of S (progressive boundary)."""
+
+    CONSTANT = "constant"
+    """All of it, after every step. The default: editors that decide colours in their first steps
+    lose the edit under the published schedule."""
+    LINEAR = "linear"
+    """s / S, as published."""
+    LAST_STEP = "last_step"
+    """The mask is applied once, after the last step."""
+    DELAYED = "delayed"
+    """Nothing in the first fifth of the steps, then rising to all of it at four fifths."""
+
+
+class SourceLatents(Enum):
+    """Where the source's latents at each noise level come from."""
+
+    RENOISED = "renoised"
+    """The source with the noise the edit began from."""
+    INVERTED = "inverted"
+    """DDIM inversion of the source through the model's image branch."""
+
+
+class Scope(Enum):
+    """How far an edit may reach."""
+
+    AUTO = "auto"
+    """As the instruction says: what it names, or the whole picture."""
+    GLOBAL = "global"
+    """The whole picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatteClip:
+    """A clip as mask: light where the edit goes. It has the media's size and rate.
+
+    It is as long as the media, or as long as the range to edit and then begins with it.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillMask:
+    """A picture of the media's size as mask for all frames: light where the edit goes."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxPrompt:
+    """A box around the subject in one media frame, pixels of the upright picture, half-open."""
+
+    frame: int
+    box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointPrompt:
+    """Clicks in one media frame, pixels of the upright picture; label 1 is on the subject, 0 off."""
+
+    frame: int
+    points_xy: tuple[tuple[float, float], ...]
+    labels: tuple[int, ...]
+
+
+OwnMask = MatteClip | StillMask | BoxPrompt | PointPrompt
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """Local latent adaptation: where the edit may change the picture.
+
+    Attributes:
+        scope: whether the instruction decides.
+        phrase: what to look for instead of what the planner reads in the instruction; may be empty.
+        own_mask: a mask of the editor's own instead of looking for a phrase.
+        dilation_px: pixels of the media by which the mask grows; None takes 1.5 % of the shorter
+            side.
+        feather_px: pixels of the media over which the edge fades outwards; None takes 1 % of the
+            shorter side.
+        schedule: how the edit takes over inside the mask during denoising.
+        source_latents: where the source's latents come from.
+    """
+
+    scope: Scope = Scope.AUTO
+    phrase: str = ""
+    own_mask: OwnMask | None = None
+    dilation_px: int | None = None
+    feather_px: int | None = None
+    schedule: BlendSchedule = BlendSchedule.CONSTANT
+    source_latents: SourceLatents = SourceLatents.RENOISED
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootChoice:
+    """A root frame and how it is edited; one of those `VideoEditor.propose_roots` gave."""
+
+    frame: int
+    seed: int
+    guidance_scale: float
+    image_guidance_scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootImage:
+    """A picture file with media frame `frame` as it shall become, of the media's upright size."""
+
+    frame: int
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptSettings:
+    """Test-time editing adaptation: tune the editor on one edited frame of the clip.
+
+    Attributes:
+        steps: most steps of the tuning; None takes the model's own default. It stops early when
+            a held-out affine of the root pair gets no better.
+        rank: rank of the LoRA.
+        learning_rate: of AdamW; None takes the model's own default.
+        full: tune all weights of the UNet instead of a LoRA.
+        candidates: edits of the root frame to choose from.
+        root: a root of the editor's own choice; None chooses automatically.
+        adapter: a file an earlier edit exported; nothing is tuned then.
+    """
+
+    steps: int | None = None
+    rank: int = 16
+    learning_rate: float | None = None
+    full: bool = False
+    candidates: int = 8
+    root: RootChoice | RootImage | None = None
+    adapter: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookSource:
+    """Another edit's clip that lends its look: group frames and root pair are taken from there.
+
+    `frame_range` and `group_range` are those of that edit; without a group range the group is
+    spread over the first shot its frame range touches, as that edit did.
+    """
+
+    media_path: Path
+    media_identity: str
+    frame_range: FrameRange
+    group_range: FrameRange | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class EditRequest:
     """One edit with every setting resolved.
@@ -114,7 +307,9 @@ class EditRequest:
         media_identity: `MediaInfo.identity` at the time of asking; a differing file is refused.
         frame_range: frames to edit, media frames.
         group_range: frames the group is spread over; the same for all ranges of one clip, so
-            that they share one look. It need not contain `frame_range`.
+            that they share one look. It need not contain `frame_range`. None spreads a group of
+            its own over every shot that the frame range touches.
+        look_source: the clip the group and the root pair come from; None is the media itself.
         instruction: what the person asked for.
         model: name in the model catalog.
         seed: every frame starts from the same noise, made from this number.
@@ -122,7 +317,11 @@ class EditRequest:
         guidance_scale: weight of the instruction.
         image_guidance_scale: weight of the source picture.
         group_size: frames whose keys and values are gathered, at least 1.
-        swap: False edits every frame on its own (stock InstructPix2Pix), for comparison.
+        attention: what the attention of each frame looks at.
+        swap_layers: which layers take the group's keys and values.
+        swap_steps: first steps in which they do; None is all of them.
+        local: where the edit may change the picture.
+        adapt: how the editor is tuned on a root frame first; None leaves it as it is.
         output_format: container and codec of the result.
         work_folder: existing folder of this job; chunks and the result are written there.
         finished_chunks: pieces of an earlier attempt, already verified; they are kept as they are.
@@ -131,7 +330,8 @@ class EditRequest:
     media_path: Path
     media_identity: str
     frame_range: FrameRange
-    group_range: FrameRange
+    group_range: FrameRange | None
+    look_source: LookSource | None = None
     instruction: str
     model: str
     seed: int
@@ -139,7 +339,11 @@ class EditRequest:
     guidance_scale: float
     image_guidance_scale: float
     group_size: int = 4
-    swap: bool = True
+    attention: AttentionMode = AttentionMode.GATHER_SWAP
+    swap_layers: SwapLayers = SwapLayers.ALL
+    swap_steps: int | None = None
+    local: LocalSettings = LocalSettings()
+    adapt: AdaptSettings | None = None
     output_format: OutputFormat = OutputFormat.PRORES_422_HQ_MOV
     work_folder: Path
     finished_chunks: tuple[FinishedChunk, ...] = ()
@@ -149,6 +353,8 @@ class Stage(Enum):
     """Where an edit is, in the order of the method."""
 
     LOAD = "load"
+    MASK = "mask"
+    ADAPT = "adapt"
     GATHER = "gather"
     SWAP = "swap"
     ASSEMBLE = "assemble"
@@ -159,6 +365,35 @@ class StageStarted:
     """A stage began."""
 
     stage: Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskReady:
+    """Where the edit goes is known.
+
+    `phrases` are what was looked for, empty with a mask of the editor's own; `frames_with_subject`
+    of the `frames_total` looked at hold the subject, in the others the source stays as it is.
+    """
+
+    phrases: tuple[str, ...]
+    frames_with_subject: int
+    frames_total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorAdapted:
+    """The editor makes the root's edit now.
+
+    `root_frame` is the media frame of the root pair, None when nothing was tuned now;
+    `steps` were tuned; `reused` when an earlier edit had tuned it already; `path` is the adapter
+    in the work folder, for `AdaptSettings.adapter`.
+    """
+
+    root_frame: int | None
+    steps: int
+    reused: bool
+    seconds: float
+    path: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,12 +443,40 @@ class EditResult:
     stage_seconds: tuple[tuple[str, float], ...]
 
 
-EditEvent = StageStarted | GroupReady | FramesEdited | ChunkFinished | Note | EditResult
+EditEvent = (
+    StageStarted
+    | MaskReady
+    | EditorAdapted
+    | GroupReady
+    | FramesEdited
+    | ChunkFinished
+    | Note
+    | EditResult
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootCandidate:
+    """An edited root frame to choose from: PNG at working size, the best scored first.
+
+    `score` is comparable within one proposal only; `is_sound` when it passed every gate, else
+    `fault` says which it failed.
+    """
+
+    choice: RootChoice
+    png: bytes
+    source_png: bytes
+    score: float
+    is_sound: bool
+    fault: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What is known of an editor without loading it. `folder` is a diffusers pipeline folder."""
+    """What is known of an editor without loading it. `folder` is a diffusers pipeline folder.
+
+    `adapt_steps` and `adapt_learning_rate` are what tuning it on a root pair takes.
+    """
 
     name: str
     kind: str
@@ -225,3 +488,5 @@ class ModelCard:
     multiple_px: int
     licence: str
     understands: tuple[str, ...] = ()
+    adapt_steps: int = 200
+    adapt_learning_rate: float = 1e-4

@@ -5,13 +5,18 @@
     │   ├── EmptyRangeError     no frame in the asked range
     │   ├── RangeError          the range reaches outside the media
     │   ├── InstructionError    empty or too long
-    │   └── UnknownModelError   no model of that name
+    │   ├── UnknownModelError   no model of that name
+    │   ├── SubjectNotFoundError    what the instruction names is in no frame
+    │   ├── MaskError           the mask that was given does not fit the media
+    │   └── RootError           the root image or root choice does not fit the media
     ├── MediaError              the media file
     │   ├── MediaNotFoundError
     │   ├── MediaUnreadableError    not a video, damaged, or refused
     │   └── MediaChangedError       replaced or truncated while the job ran
     ├── ModelError
-    │   └── ModelIntegrityError     weight file missing or altered
+    │   ├── ModelIntegrityError     weight file missing or altered
+    │   ├── AdapterError            adapter file damaged or made for another model
+    │   └── VisionLanguageError     the vision-language model does not answer as it should
     ├── OutputError             the result cannot be written
     │   └── DiskFullError
     └── EditCancelledError      the caller's wish, not a fault
@@ -59,6 +64,24 @@ class UnknownModelError(RequestError):
     reason = "MODEL_UNKNOWN"
 
 
+class SubjectNotFoundError(RequestError):
+    """What the instruction names is seen in no frame."""
+
+    reason = "SUBJECT_NOT_FOUND"
+
+
+class MaskError(RequestError):
+    """The mask that was given does not fit the media."""
+
+    reason = "MASK_INVALID"
+
+
+class RootError(RequestError):
+    """The root image or the chosen root does not fit the media."""
+
+    reason = "ROOT_INVALID"
+
+
 class MediaError(ViaEngineError):
     """Something is wrong with the media file."""
 
@@ -93,6 +116,18 @@ class ModelIntegrityError(ModelError):
     """A weight file is missing or is not the one its manifest describes."""
 
     reason = "MODEL_INTEGRITY"
+
+
+class AdapterError(ModelError):
+    """An adapter file is missing, damaged, or was made for another model."""
+
+    reason = "ADAPTER_INVALID"
+
+
+class VisionLanguageError(ModelError):
+    """The vision-language model is out of reach or does not answer as it should."""
+
+    reason = "VISION_LANGUAGE_FAILED"
 
 
 class OutputError(ViaEngineError):
