@@ -13,7 +13,9 @@ from via.v1 import edit_pb2, job_service_pb2
 
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import Connection, ServerChoice, connect
-from resolve_scripts.edit_clip import EditSettings, check_instruction, edit_spec
+from resolve_scripts.edit_clip import check_instruction
+from resolve_scripts.edit_message import edit_spec
+from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.errors import NoClipsError, ServerUnreachableError, UsageError, ViaClientError
 from resolve_scripts.follow import detachable
 from resolve_scripts.outputs import check_free, check_writable, file_stem, make_folder, next_version
@@ -92,6 +94,7 @@ def batch_edit(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
         reporter.note(f"{name}: {error}")
     if selection.edits:
         folders = _media_folders(selection.edits, request.timeline.parent)
+        folders |= {path.resolve().parent for _, path in request.settings.files()}
         with connect(choice, reporter.note, media_folders=folders) as connection:
             make_folder(request.media_folder)
             ended = _edit_all(connection, request, selection.edits, reporter) + ended
@@ -114,6 +117,7 @@ def _check(selection: Selection, request: BatchRequest) -> None:
     """Everything that can be found wrong before a server is needed."""
     check_free(request.out, force=request.force)
     check_writable(request.out.parent)
+    check_settings(request.settings)
     if request.out == request.timeline:
         raise UsageError(f"{request.out} is the timeline itself; name another output")
     if selection.edits or selection.refusals:
@@ -171,8 +175,8 @@ def _ready(edit: ClipEdit, number: int, desk: MediaDesk, request: BatchRequest) 
     """Finds the clip's media and the frames it shows, and compares them with the file."""
     reference = edit.clip.media_reference
     path = media_path(reference, request.timeline.parent)
-    # The whole media, so that every clip cut from it takes its look from the same group.
-    whole = edit_spec(desk.source(path), edit.instruction, request.settings)
+    # The whole media, so that its plan holds for every clip cut from it.
+    whole = edit_spec(desk, path, edit.instruction, request.settings)
     plan = desk.plan(path, whole)
     media, available = plan.media, reference.available_range
     rate = Fraction(media.frame_rate.num, media.frame_rate.den)

@@ -16,7 +16,8 @@ import typer
 from resolve_scripts.batch_edit import BatchRequest, batch_edit
 from resolve_scripts.demo import STARTER_HELP, run_demo
 from resolve_scripts.doctor import examine
-from resolve_scripts.edit_clip import ClipRequest, EditSettings, edit_clip
+from resolve_scripts.edit_clip import ClipRequest, edit_clip
+from resolve_scripts.edit_options import ClipOptions, EditOptions, with_options
 from resolve_scripts.errors import OutputError
 from resolve_scripts.jobs_cli import jobs_app
 from resolve_scripts.options import (
@@ -31,21 +32,9 @@ from resolve_scripts.outputs import check_free, check_writable, next_version
 from resolve_scripts.parts import become_part
 from resolve_scripts.progress import reporter
 
-INT32_MAX = 2**31 - 1
-UINT32_MAX = 2**32 - 1
 # A part that runs as it is reads its own options.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
-SeedOption = Annotated[
-    int | None, typer.Option(min=0, max=UINT32_MAX, help="Same seed, same result.")
-]
-StepsOption = Annotated[int | None, typer.Option(min=1, max=INT32_MAX, help="Denoising steps.")]
-GuidanceOption = Annotated[float | None, typer.Option(help="Weight of the instruction, from 1.")]
-ImageGuidanceOption = Annotated[
-    float | None, typer.Option(help="Weight of the source picture, from 1.")
-]
-ModelOption = Annotated[str | None, typer.Option(help="Model name; `via doctor` lists them.")]
-H264Option = Annotated[bool, typer.Option("--h264", help="H.264 in .mp4 instead of ProRes.")]
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -56,6 +45,7 @@ app.add_typer(jobs_app, name="jobs")
 
 
 @app.command()
+@with_options(ClipOptions)
 def edit(
     clip: Annotated[Path, typer.Argument(help="Video file.")],
     instruction: Annotated[str, typer.Argument(help='What to change, such as "make it night".')],
@@ -70,14 +60,9 @@ def edit(
     ] = None,
     group_range: Annotated[
         str | None,
-        typer.Option(metavar="A:B", help="Frames the look is taken from; default: all."),
+        typer.Option(metavar="A:B", help="Frames the look is taken from; default: each shot."),
     ] = None,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance_scale: GuidanceOption = None,
-    image_guidance_scale: ImageGuidanceOption = None,
-    model: ModelOption = None,
-    h264: H264Option = False,
+    options: ClipOptions,
     force: ForceOption = False,
     server: ServerOption = None,
     as_json: JsonOption = False,
@@ -89,14 +74,9 @@ def edit(
             instruction=instruction,
             frame_range=frame_range(range_, "--range"),
             group_range=frame_range(group_range, "--group-range"),
-            settings=EditSettings(
-                model=model,
-                seed=seed,
-                steps=steps,
-                guidance_scale=guidance_scale,
-                image_guidance_scale=image_guidance_scale,
-                h264=h264,
-            ),
+            settings=options.settings(),
+            proposed_roots=options.proposed_roots,
+            save_adapter=options.save_adapter.absolute() if options.save_adapter else None,
             out=out.absolute() if out else None,
             force=force,
         )
@@ -106,6 +86,7 @@ def edit(
 
 
 @app.command()
+@with_options(EditOptions)
 def batch(
     timeline: Annotated[Path, typer.Argument(metavar="TIMELINE.otio", help="The cut.")],
     *,
@@ -123,12 +104,7 @@ def batch(
         Path | None, typer.Option(help="Where rendered clips go; default: beside the output.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report as JSON there too.")] = None,
-    seed: SeedOption = None,
-    steps: StepsOption = None,
-    guidance_scale: GuidanceOption = None,
-    image_guidance_scale: ImageGuidanceOption = None,
-    model: ModelOption = None,
-    h264: H264Option = False,
+    options: EditOptions,
     force: ForceOption = False,
     server: ServerOption = None,
     as_json: JsonOption = False,
@@ -142,14 +118,7 @@ def batch(
             media_folder=media_folder.absolute() if media_folder else _media_folder(new_timeline),
             instruction=instruction,
             track=track,
-            settings=EditSettings(
-                model=model,
-                seed=seed,
-                steps=steps,
-                guidance_scale=guidance_scale,
-                image_guidance_scale=image_guidance_scale,
-                h264=h264,
-            ),
+            settings=options.settings(),
             force=force,
         )
         if report is not None:

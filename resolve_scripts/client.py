@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Self
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from via.v1 import edit_pb2, job_service_pb2, model_service_pb2
+from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, model_service_pb2
 from via.v1.job_service_pb2_grpc import JobServiceStub
 from via.v1.model_service_pb2_grpc import ModelServiceStub
 
@@ -27,6 +28,7 @@ from resolve_scripts.errors import (
     ServerUnreachableError,
     TransferError,
     ViaClientError,
+    with_next_step,
 )
 
 RETRY_DELAYS_S = (0.1, 0.3, 1.0, 2.0)
@@ -71,6 +73,14 @@ ERROR_TYPES: dict[grpc.StatusCode, type[ViaClientError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: ServerBusyError,
     grpc.StatusCode.DATA_LOSS: TransferError,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootProposal:
+    """Root candidates, the best first, and a PNG that shows them numbered from 1."""
+
+    candidates: tuple[adapt_pb2.RootCandidate, ...]
+    sheet_png: bytes
 
 
 class ViaClient:
@@ -208,6 +218,24 @@ class ViaClient:
         )
         return answer
 
+    def propose_roots(self, spec: edit_pb2.EditSpec, count: int) -> RootProposal:
+        """Edited root frames to choose from, made anew at every call; leaving it stops the work."""
+        request = job_service_pb2.ProposeRootsRequest(spec=spec, count=count)
+        parts = self._jobs.ProposeRoots(request, metadata=self._metadata)
+        candidates: list[adapt_pb2.RootCandidate] = []
+        sheet_png = b""
+        try:
+            for part in parts:
+                if part.HasField("candidate"):
+                    candidates.append(part.candidate)
+                else:
+                    sheet_png = part.sheet_png
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from error
+        finally:
+            parts.cancel()
+        return RootProposal(candidates=tuple(candidates), sheet_png=sheet_png)
+
     def watch_job(
         self, name: str, after_sequence: int = 0
     ) -> Iterator[job_service_pb2.WatchJobResponse]:
@@ -243,11 +271,19 @@ class ViaClient:
             raise translated(error, self.address) from error
         return answer
 
-    def read_result(self, name: str, offset_bytes: int = 0) -> Iterator[bytes]:
-        """The finished clip from `offset_bytes` on; a lost connection is taken up there."""
+    def read_result(
+        self,
+        name: str,
+        offset_bytes: int = 0,
+        *,
+        part: job_service_pb2.ResultPart = job_service_pb2.RESULT_PART_CLIP,
+    ) -> Iterator[bytes]:
+        """A part of the result from `offset_bytes` on; a lost connection is taken up there."""
         failures = 0
         while True:
-            request = job_service_pb2.ReadResultRequest(name=name, offset_bytes=offset_bytes)
+            request = job_service_pb2.ReadResultRequest(
+                name=name, offset_bytes=offset_bytes, part=part
+            )
             try:
                 for piece in self._jobs.ReadResult(request, metadata=self._metadata):
                     failures = 0
@@ -294,7 +330,8 @@ def translated(error: grpc.RpcError, address: str) -> ViaClientError:
             f"no answer from the Via server at {address} ({_text(error)}); "
             "is it running? start one with `via serve`, or name another with --server"
         )
-    return kind(_text(error), reason=_reason(error) or code.name)
+    reason = _reason(error) or code.name
+    return kind(with_next_step(_text(error), reason), reason=reason)
 
 
 def _code(error: grpc.RpcError) -> grpc.StatusCode:

@@ -19,7 +19,8 @@ import opentimelineio as otio
 
 from resolve_scripts.batch_edit import BatchRequest, batch_edit
 from resolve_scripts.connect import ServerChoice, connect
-from resolve_scripts.edit_clip import ClipRequest, EditSettings, check_request, edit_clip
+from resolve_scripts.edit_clip import ClipRequest, check_request, edit_clip
+from resolve_scripts.edit_settings import EditSettings
 from resolve_scripts.errors import ViaClientError
 from resolve_scripts.outputs import make_folder
 from resolve_scripts.parts import part_command

@@ -6,54 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from via.v1 import edit_pb2, job_service_pb2, media_pb2
+from via.v1 import edit_pb2, job_service_pb2
 
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import ServerChoice, connect
+from resolve_scripts.edit_message import edit_spec
+from resolve_scripts.edit_settings import EditSettings, check_settings, is_unicode
 from resolve_scripts.errors import MissingMediaError, OutputError, UsageError
 from resolve_scripts.follow import detachable, follow_job
 from resolve_scripts.outputs import check_free, check_writable, next_version
+from resolve_scripts.pick_root import check_proposal_count, pick_root
 from resolve_scripts.progress import Reporter
 from resolve_scripts.record import job_record
-from resolve_scripts.transfer import MediaDesk, download_result
+from resolve_scripts.transfer import MediaDesk, download_adapter, download_result
 
-SUFFIX_OF_FORMAT = {
-    edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV: ".mov",
-    edit_pb2.OUTPUT_FORMAT_H264_MP4: ".mp4",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditSettings:
-    """How to edit. What is None takes the server's or the model's own default.
-
-    Attributes:
-        model: name as the server lists it.
-        seed: of the noise all frames start from, at least 0.
-        steps: denoising steps.
-        guidance_scale: weight of the instruction.
-        image_guidance_scale: weight of the source picture.
-        h264: writes H.264 in MP4 instead of ProRes 422 HQ in QuickTime.
-    """
-
-    model: str | None = None
-    seed: int | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    image_guidance_scale: float | None = None
-    h264: bool = False
-
-    @property
-    def output_format(self) -> edit_pb2.OutputFormat:
-        """Container and codec as the contract names them."""
-        if self.h264:
-            return edit_pb2.OUTPUT_FORMAT_H264_MP4
-        return edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV
-
-    @property
-    def suffix(self) -> str:
-        """Suffix of the rendered file, with its dot."""
-        return SUFFIX_OF_FORMAT[self.output_format]
+ADAPTER_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +31,11 @@ class ClipRequest:
         media: the file, absolute.
         instruction: what to change.
         frame_range: half-open, media frames; None means all.
-        group_range: half-open, media frames the look is taken from; None means the whole media.
+        group_range: half-open, media frames the look is taken from; None means each shot its own.
         settings: how to edit.
+        proposed_roots: roots to choose from by eye first; None chooses none that way.
         out: where the result goes; None means the next free version beside the media.
+        save_adapter: where the adapter goes; None leaves it to the server.
         force: replaces an existing `out`.
     """
 
@@ -75,7 +44,9 @@ class ClipRequest:
     frame_range: tuple[int, int] | None = None
     group_range: tuple[int, int] | None = None
     settings: EditSettings
+    proposed_roots: int | None = None
     out: Path | None = None
+    save_adapter: Path | None = None
     force: bool = False
 
 
@@ -97,7 +68,7 @@ def check_instruction(instruction: str) -> None:
     Raises:
         UsageError: the instruction is empty or no text.
     """
-    if not instruction.strip() or not _is_unicode(instruction):
+    if not instruction.strip() or not is_unicode(instruction):
         raise UsageError(
             'the instruction is empty or no text; say what to change, such as "make it night"',
             reason="INSTRUCTION_INVALID",
@@ -111,10 +82,15 @@ def check_request(request: ClipRequest) -> None:
         UsageError: no instruction, no media file, or no place for the result.
     """
     check_instruction(request.instruction)
-    if not _is_unicode(str(request.media)):
+    if not is_unicode(str(request.media)):
         raise UsageError(f"the name of {request.media!r} is not valid UTF-8; rename the file")
     if not request.media.is_file():
         raise MissingMediaError(f"no media file at {request.media}; check the path")
+    check_settings(request.settings)
+    if request.proposed_roots is not None:
+        check_proposal_count(request.proposed_roots)
+    if request.save_adapter is not None:
+        _check_adapter_place(request.save_adapter, force=request.force)
     if request.out is None:
         check_writable(request.media.parent)
         return
@@ -134,19 +110,28 @@ def edit_clip(choice: ServerChoice, request: ClipRequest, reporter: Reporter) ->
         ViaClientError: see each kind; a job that was begun is kept by the server.
     """
     check_request(request)
-    folder = request.media.resolve().parent
-    with connect(choice, reporter.note, media_folders={folder}) as connection:
+    files = [request.media, *(path for _, path in request.settings.files())]
+    folders = {path.resolve().parent for path in files}
+    with connect(choice, reporter.note, media_folders=folders) as connection:
         client = connection.client
         desk = MediaDesk(client, shares_disk=connection.shares_disk)
         spec = edit_spec(
-            desk.source(request.media),
+            desk,
+            request.media,
             request.instruction,
             request.settings,
             frame_range=request.frame_range,
             group_range=request.group_range,
         )
+        if request.proposed_roots is not None:
+            sheet = _sheet_path(request)
+            root = pick_root(client, spec, request.proposed_roots, sheet, reporter)
+            spec.adapt.root_choice.CopyFrom(root)
         job = _run(client, spec, request.media.name, reporter)
-        return EditedClip(path=fetch_clip(client, job, request), job=job)
+        path = fetch_clip(client, job, request)
+        if request.save_adapter is not None:
+            _save_adapter(client, job, request.save_adapter, replace=request.force)
+        return EditedClip(path=path, job=job)
 
 
 def _run(
@@ -158,29 +143,6 @@ def _run(
         jobs.append(job.name)
         reporter.note(f"{label}: {job.name}, model {job.spec.model}, seed {job.spec.seed}")
         return follow_job(client, job.name, label, reporter)
-
-
-def edit_spec(
-    source: media_pb2.MediaSource,
-    instruction: str,
-    settings: EditSettings,
-    *,
-    frame_range: tuple[int, int] | None = None,
-    group_range: tuple[int, int] | None = None,
-) -> edit_pb2.EditSpec:
-    """The contract's message for an edit; ranges are half-open, media frames."""
-    return edit_pb2.EditSpec(
-        source=source,
-        instruction=instruction,
-        model=settings.model or "",
-        seed=settings.seed,
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        image_guidance_scale=settings.image_guidance_scale,
-        output_format=settings.output_format,
-        frame_range=_range_message(frame_range),
-        group_range=_range_message(group_range),
-    )
 
 
 def fetch_clip(client: ViaClient, job: job_service_pb2.Job, request: ClipRequest) -> Path:
@@ -204,16 +166,26 @@ def fetch_clip(client: ViaClient, job: job_service_pb2.Job, request: ClipRequest
         return path
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether the text can cross the wire; a terminal may hand over bytes that are no text."""
+def _check_adapter_place(path: Path, *, force: bool) -> None:
+    if path.suffix.lower() != ADAPTER_SUFFIX:
+        raise OutputError(f"{path.name} must end in {ADAPTER_SUFFIX}, the format of adapters")
+    check_free(path, force=force)
+    check_writable(path.parent)
+
+
+def _sheet_path(request: ClipRequest) -> Path:
+    """Beside the result."""
+    result = request.out or request.media.with_name(f"{request.media.stem}_via")
+    return next_version(result.parent, f"{result.stem}_roots", ".png")
+
+
+def _save_adapter(
+    client: ViaClient, job: job_service_pb2.Job, path: Path, *, replace: bool
+) -> None:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _range_message(frames: tuple[int, int] | None) -> media_pb2.FrameRange | None:
-    if frames is None:
-        return None
-    return media_pb2.FrameRange(start_frame=frames[0], end_frame_exclusive=frames[1])
+        download_adapter(client, job, path, replace=replace)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{path} appeared while the edit ran; name another file for --save-adapter. "
+            f"The clip is done, and {job.name} keeps the adapter"
+        ) from error

@@ -7,6 +7,7 @@
     │   ├── TimelineError           the timeline cannot be read
     │   ├── NoClipsError            nothing in the timeline asks for an edit
     │   ├── PartMissingError        a part of Via that is not installed on this machine
+    │   ├── RootNotChosenError      there are roots to choose from, and nobody who does
     │   ├── NotKnownError           the server knows no job, model or media of that name
     │   └── InvalidEditError        the server checked the edit and found it wrong
     ├── ClipNotSupportedError       this clip cannot be edited yet; the others can
@@ -24,6 +25,15 @@ word; where the server refused, it is the server's own.
 """
 
 from __future__ import annotations
+
+# The options against a failure; the server's own words cannot know them.
+NEXT_STEPS = {"SUBJECT_NOT_FOUND": "the options for that are --find PHRASE, --global, --mask FILE"}
+
+
+def with_next_step(message: str, reason: str) -> str:
+    """The server's words for a failure, with the options this command line has against it."""
+    step = NEXT_STEPS.get(reason)
+    return f"{message}; {step}" if step else message
 
 
 class ViaClientError(Exception):
@@ -72,6 +82,12 @@ class PartMissingError(UsageError):
     """A part of Via is not installed on this machine."""
 
     reason = "PART_NOT_INSTALLED"
+
+
+class RootNotChosenError(UsageError):
+    """There are roots to choose from, and nobody at a terminal who does."""
+
+    reason = "ROOT_NOT_CHOSEN"
 
 
 class NotKnownError(UsageError):

@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from via.v1 import job_service_pb2
 
 from resolve_scripts.client import ViaClient
-from resolve_scripts.errors import JobCancelledError, JobFailedError, ViaClientError
-from resolve_scripts.progress import Reporter, group_text
+from resolve_scripts.errors import (
+    JobCancelledError,
+    JobFailedError,
+    ViaClientError,
+    with_next_step,
+)
+from resolve_scripts.progress import Reporter, adapter_text, group_text, mask_text
 
 SECOND_INTERRUPT_S = 2.0
 
@@ -34,6 +39,10 @@ def follow_job(client: ViaClient, name: str, label: str, reporter: Reporter) -> 
             reporter.progress(label, job.progress)
         elif kind == "progress" and event.sequence > job.last_sequence:
             reporter.progress(label, event.progress)
+        elif kind == "mask":
+            notes = [mask_text(event.mask)]
+        elif kind == "adapter":
+            notes = [adapter_text(event.adapter)]
         elif kind == "group":
             notes = [group_text(event.group)]
         elif kind == "log_line":
@@ -46,8 +55,10 @@ def follow_job(client: ViaClient, name: str, label: str, reporter: Reporter) -> 
 
 
 def _job_notes(job: job_service_pb2.Job) -> list[str]:
+    mask = [mask_text(job.mask)] if job.HasField("mask") else []
+    adapter = [adapter_text(job.adapter)] if job.HasField("adapter") else []
     group = [group_text(job.group)] if job.HasField("group") else []
-    return [*group, *job.notes]
+    return [*mask, *adapter, *group, *job.notes]
 
 
 def _finished(job: job_service_pb2.Job) -> job_service_pb2.Job:
@@ -56,7 +67,8 @@ def _finished(job: job_service_pb2.Job) -> job_service_pb2.Job:
             f"{job.name} was cancelled; `via jobs retry {job.name}` goes on with it"
         )
     if job.state == job_service_pb2.JOB_STATE_FAILED:
-        raise JobFailedError(f"{job.error.message} ({job.name})", reason=job.error.reason or None)
+        message = with_next_step(f"{job.error.message} ({job.name})", job.error.reason)
+        raise JobFailedError(message, reason=job.error.reason or None)
     return job
 
 

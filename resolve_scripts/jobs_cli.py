@@ -18,7 +18,7 @@ from resolve_scripts.errors import OutputError
 from resolve_scripts.follow import detachable, follow_job
 from resolve_scripts.options import ForceOption, JsonOption, ServerOption, ending, server_choice
 from resolve_scripts.outputs import check_free, check_writable
-from resolve_scripts.progress import Reporter, progress_text, reporter
+from resolve_scripts.progress import Reporter, adapter_text, mask_text, progress_text, reporter
 from resolve_scripts.transfer import download_result
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="jobs/ID, or the ID alone.")]
@@ -128,6 +128,10 @@ def _print(job: job_service_pb2.Job, *, as_json: bool) -> None:
     print(f"  instruction  {job.spec.instruction}")
     print(f"  model        {job.spec.model}, seed {job.spec.seed}, {job.spec.steps} steps")
     print(f"  progress     {progress_text(job.progress)}")
+    if job.HasField("mask"):
+        print(f"  mask         {mask_text(job.mask)}")
+    if job.HasField("adapter"):
+        print(f"  adapter      {adapter_text(job.adapter)}")
     if job.error.reason:
         print(f"  error        {job.error.reason}: {job.error.message}")
     if job.result.file_name:

@@ -13,6 +13,8 @@ from via.v1 import job_service_pb2
 STAGE_WORDS = {
     job_service_pb2.JOB_STAGE_UNSPECIFIED: "waiting",
     job_service_pb2.JOB_STAGE_LOAD: "loading the model",
+    job_service_pb2.JOB_STAGE_MASK: "finding the subject",
+    job_service_pb2.JOB_STAGE_ADAPT: "adapting",
     job_service_pb2.JOB_STAGE_GATHER: "gathering",
     job_service_pb2.JOB_STAGE_SWAP: "editing",
     job_service_pb2.JOB_STAGE_ASSEMBLE: "assembling",
@@ -44,6 +46,10 @@ class Reporter(Protocol):
         """How far the edit called `label` is."""
         ...
 
+    def ask(self, question: str) -> str | None:
+        """The person's answer; None when nobody sits at a terminal."""
+        ...
+
 
 class LineReporter:
     """Plain lines: one per stage, and about ten over the frames of a job."""
@@ -68,6 +74,11 @@ class LineReporter:
         if reached != self._shown:
             self._shown = reached
             self.note(f"{label}: {progress_text(progress)}")
+
+    def ask(self, question: str) -> str | None:
+        """None: where lines go, nobody answers."""
+        del question
+        return None
 
 
 class LiveReporter:
@@ -106,6 +117,18 @@ class LiveReporter:
             total=progress.frames_total or None,
         )
 
+    def ask(self, question: str) -> str | None:
+        """The line typed after `question`; the bar rests meanwhile."""
+        if not sys.stdin.isatty():
+            return None
+        self._bar.stop()
+        try:
+            return self._bar.console.input(question, markup=False).strip()
+        except EOFError:
+            return None
+        finally:
+            self._bar.start()
+
 
 def reporter() -> Reporter:
     """The reporter that fits where stderr goes."""
@@ -131,3 +154,19 @@ def group_text(group: job_service_pb2.GroupInfo) -> str:
     if group.reused:
         return f"attention group reused from an earlier edit (frames {frames}): gather skipped"
     return f"attention group gathered over frames {frames}"
+
+
+def mask_text(mask: job_service_pb2.MaskInfo) -> str:
+    """What to say of a mask that is ready."""
+    what = ", ".join(f'"{phrase}"' for phrase in mask.phrases) or "the subject of the mask"
+    return f"{what} is in {mask.frames_with_subject} of {mask.frames_total} frames"
+
+
+def adapter_text(adapter: job_service_pb2.AdapterInfo) -> str:
+    """What to say of an editor that is adapted."""
+    if not adapter.HasField("root_frame"):
+        return "the editor is adapted as the adapter file says"
+    if adapter.reused:
+        return f"adapter reused from an earlier edit (root frame {adapter.root_frame})"
+    seconds = adapter.duration.ToTimedelta().total_seconds()
+    return f"adapted to root frame {adapter.root_frame}: {adapter.steps} steps in {seconds:.1f} s"

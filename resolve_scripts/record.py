@@ -22,6 +22,8 @@ def job_record(job: job_service_pb2.Job) -> dict[str, Any]:
         "job": job.name,
         "group_frames": list(job.group.group_frames),
         "group_reused": job.group.reused,
+        "mask": mask_record(job),
+        "adapter": adapter_record(job),
         "frame_count": result.frame_count,
         "frame_rate": f"{result.frame_rate.num}/{result.frame_rate.den}",
         "width": result.width,
@@ -29,6 +31,30 @@ def job_record(job: job_service_pb2.Job) -> dict[str, Any]:
         "sha256": result.sha256,
         "stage_seconds": stage_seconds(job),
         "notes": list(job.notes),
+    }
+
+
+def mask_record(job: job_service_pb2.Job) -> dict[str, Any] | None:
+    """What was looked for and where it was; None for an edit of the whole picture."""
+    if not job.HasField("mask"):
+        return None
+    return {
+        "phrases": list(job.mask.phrases),
+        "frames_with_subject": job.mask.frames_with_subject,
+        "frames_total": job.mask.frames_total,
+    }
+
+
+def adapter_record(job: job_service_pb2.Job) -> dict[str, Any] | None:
+    """How the editor was tuned; None without adaptation, no root frame with an adapter file."""
+    adapter = job.adapter
+    if not job.HasField("adapter"):
+        return None
+    return {
+        "root_frame": adapter.root_frame if adapter.HasField("root_frame") else None,
+        "steps": adapter.steps,
+        "reused": adapter.reused,
+        "sha256": adapter.sha256,
     }
 
 

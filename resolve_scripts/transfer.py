@@ -14,6 +14,9 @@ from resolve_scripts.errors import OutputError, TransferError
 
 PIECE_BYTES = 1 << 20
 
+# What says how many bytes there are to fetch, and which.
+Promised = job_service_pb2.JobResult | job_service_pb2.AdapterInfo
+
 
 class MediaDesk:
     """Names media files to one server: by path where it can read them, else by sending them once.
@@ -81,11 +84,31 @@ def download_result(
         TransferError: the bytes are not those the server promised; they are thrown away.
         OutputError: the file cannot be written.
     """
+    _download(client, job, job_service_pb2.RESULT_PART_CLIP, path, replace=replace)
+
+
+def download_adapter(
+    client: ViaClient, job: job_service_pb2.Job, path: Path, *, replace: bool = False
+) -> None:
+    """Fetches the adapter of `job`, which must have one. Raises as `download_result`."""
+    _download(client, job, job_service_pb2.RESULT_PART_ADAPTER, path, replace=replace)
+
+
+def _download(
+    client: ViaClient,
+    job: job_service_pb2.Job,
+    part: job_service_pb2.ResultPart,
+    path: Path,
+    *,
+    replace: bool,
+) -> None:
+    is_adapter = part == job_service_pb2.RESULT_PART_ADAPTER
+    promised: Promised = job.adapter if is_adapter else job.result
     job_id = job.name.removeprefix("jobs/")
     partial = path.with_name(f"{path.name}.{job_id}.partial")
     try:
-        _fetch(client, job, partial)
-        _check(partial, job.result)
+        _fetch(client, job.name, part, promised, partial)
+        _check(partial, promised)
         _publish(partial, path, replace=replace)
     except FileExistsError:
         raise
@@ -95,18 +118,24 @@ def download_result(
         ) from error
 
 
-def _fetch(client: ViaClient, job: job_service_pb2.Job, partial: Path) -> None:
+def _fetch(
+    client: ViaClient,
+    name: str,
+    part: job_service_pb2.ResultPart,
+    promised: Promised,
+    partial: Path,
+) -> None:
     with partial.open("ab") as file:
-        if file.tell() > job.result.size_bytes:
+        if file.tell() > promised.size_bytes:
             file.truncate(0)
-        if file.tell() < job.result.size_bytes:
-            for piece in client.read_result(job.name, file.tell()):
+        if file.tell() < promised.size_bytes:
+            for piece in client.read_result(name, file.tell(), part=part):
                 file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _check(partial: Path, promised: job_service_pb2.JobResult) -> None:
+def _check(partial: Path, promised: Promised) -> None:
     with partial.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size_bytes = partial.stat().st_size

@@ -1,4 +1,4 @@
-"""The one place where a caller is admitted, and where a named media file becomes a path."""
+"""The one place where a caller is admitted, and where a named file becomes a path."""
 
 from __future__ import annotations
 
@@ -63,10 +63,11 @@ class Access:
                 'content of its token file as metadata "authorization: Bearer TOKEN"'
             )
 
-    def media_path(self, source: MediaSource) -> Path:
-        """The real path of the file a caller names.
+    def file_path(self, source: MediaSource, *, field: str = "spec.source") -> Path:
+        """The real path of the file a caller names in `field` of the request message.
 
         Raises:
+            ArgumentError: the name is no absolute path, or names no root.
             OutsideRootsError: it lies outside the media roots, be it through a link.
             UploadNotFoundError: there is no upload of that id.
             MediaNotFoundError, MediaUnreadableError: there is no regular file.
@@ -74,24 +75,25 @@ class Access:
         if source.kind is SourceKind.UPLOAD:
             path = self._upload(source.location)
         elif source.kind is SourceKind.ROOTED_PATH:
-            path = self._inside_roots(self._root_folder(source.root_id) / source.location, source)
+            folder = self._root_folder(source.root_id, field)
+            path = self._inside_roots(folder / source.location, source, field)
         else:
-            path = self._inside_roots(Path(source.location), source)
+            path = self._inside_roots(Path(source.location), source, field)
         if not path.exists():
             raise MediaNotFoundError(f"there is no file {source.location} on the server's machine")
         if not path.is_file():
-            raise MediaUnreadableError(f"{source.location} is no regular file; name a video file")
+            raise MediaUnreadableError(f"{source.location} is no regular file; name a file")
         return path
 
-    def _inside_roots(self, path: Path, source: MediaSource) -> Path:
+    def _inside_roots(self, path: Path, source: MediaSource, field: str) -> Path:
         if not path.is_absolute():
             raise ArgumentError(
-                f"{path} is not absolute; give the whole path", field="spec.source.absolute_path"
+                f"{path} is not absolute; give the whole path", field=f"{field}.absolute_path"
             )
         try:
             real = Path(os.path.realpath(path))
         except ValueError as error:  # a NUL in the name
-            raise ArgumentError(f"no path: {error}", field="spec.source") from error
+            raise ArgumentError(f"no path: {error}", field=field) from error
         if any(real.is_relative_to(root) for root in self.media_roots.values()):
             return real
         roots = ", ".join(f"{name}={folder}" for name, folder in self.media_roots.items())
@@ -102,11 +104,11 @@ class Access:
             metadata={"location": source.location},
         )
 
-    def _root_folder(self, root_id: str) -> Path:
+    def _root_folder(self, root_id: str, field: str) -> Path:
         if root_id not in self.media_roots:
             raise ArgumentError(
                 f"there is no media root {root_id!r}; there are: {', '.join(self.media_roots)}",
-                field="spec.source.rooted_path.root_id",
+                field=f"{field}.rooted_path.root_id",
             )
         return self.media_roots[root_id]
 

@@ -220,5 +220,5 @@ async def _wait_until(stopping: asyncio.Event, config: ServerConfig, parts: Part
 
 def _used_uploads(store: JobStore) -> set[str]:
     jobs = store.queue(frozenset(JobState))
-    sources = (job.spec.source for job in jobs)
+    sources = (source for job in jobs for source in job.spec.sources())
     return {source.location for source in sources if source.kind is SourceKind.UPLOAD}

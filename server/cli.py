@@ -23,10 +23,12 @@ import structlog
 from server.app import serve
 from server.config import ServerConfig
 from server.errors import StartError, StateFolderBusyError, ViaServerError
-from via_engine.config import EngineConfig
+from via_engine.config import EngineConfig, VisionLanguageSettings
 from via_engine.errors import ViaEngineError
 from via_engine.models.catalog import ModelCatalog, load_catalog
 
+# Not a flag: process lists show those.
+VLM_KEY = "VIA_VLM_API_KEY"
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY = 0, 1, 2, 3
 ENVIRONMENT_NOTE = (
     "Every option can be set in the environment instead: VIA_STATE_FOLDER for --state-folder, and "
@@ -72,6 +74,10 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
         engine=EngineConfig(
             device=given.device,
             model_folders=tuple(_named_folder(text, "--model") for text in given.model),
+            grounder_folder=_weights(given.grounder, "--grounder"),
+            segmenter_path=_weights(given.segmenter, "--segmenter"),
+            critic_folder=_weights(given.critic, "--critic"),
+            vision_language=_vision_language(given.vlm_base_url, given.vlm_model, environment),
         ),
     )
 
@@ -100,6 +106,16 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="accept media below PATH (home=your home folder, unless other machines can call)",
     )
     add("--token-file", None, type=Path, metavar="FILE", help="callers must know its content")
+    add("--grounder", None, type=Path, metavar="DIR", help="a Grounding DINO that finds phrases")
+    add("--segmenter", None, type=Path, metavar="PATH", help="a Segment Anything that cuts masks")
+    add("--critic", None, type=Path, metavar="DIR", help="a CLIP model that judges edits")
+    add("--vlm-base-url", None, metavar="URL", help="OpenAI-compatible address of a vision model")
+    add(
+        "--vlm-model",
+        None,
+        metavar="NAME",
+        help=f"its name there; it plans edits and judges roots. Its key stands in {VLM_KEY}",
+    )
     add("--device", "auto", help="torch device (%(default)s)")
     add("--max-queued-jobs", plain.max_queued_jobs, type=_at_least_one, metavar="N")
     add("--max-upload-bytes", plain.max_upload_bytes, type=_at_least_one, metavar="N")
@@ -164,6 +180,24 @@ def _named_folder(text: str, flag: str) -> tuple[str, Path]:
     if not (name and folder):
         raise StartError(f"{flag} {text}: give NAME=FOLDER")
     return name, Path(folder).absolute()
+
+
+def _weights(path: Path | None, flag: str) -> Path | None:
+    if path is not None and not path.exists():
+        raise StartError(f"{flag} {path}: nothing is there; name the weights, or leave it out")
+    return path.absolute() if path else None
+
+
+def _vision_language(
+    base_url: str | None, model: str | None, environment: Mapping[str, str]
+) -> VisionLanguageSettings | None:
+    if not base_url and not model:
+        return None
+    if not (base_url and model):
+        raise StartError("--vlm-base-url and --vlm-model go together; give both or none")
+    return VisionLanguageSettings(
+        base_url=base_url, model=model, api_key=environment.get(VLM_KEY, "")
+    )
 
 
 def _read_token(path: Path) -> str:

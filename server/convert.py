@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from via.v1 import job_service_pb2, model_service_pb2
+from via.v1 import adapt_pb2, job_service_pb2, model_service_pb2
 
 from server import jobs
 from server.convert_edit import (
@@ -15,15 +15,28 @@ from server.convert_edit import (
     range_message,
     rational_message,
 )
-from server.errors import ArgumentError, JobNotFoundError
-from server.jobs import ChunkStored, GroupGathered, JobChanged, JobState, Noted, Progressed
+from server.convert_settings import choice_message, chosen
+from server.errors import ArgumentError
+from server.jobs import (
+    ChunkStored,
+    EditorTuned,
+    GroupGathered,
+    JobChanged,
+    JobState,
+    MaskFound,
+    Noted,
+    Progressed,
+    ResultPart,
+)
 from server.watching import Watched
 from server.worker_process import FramePicture
-from via_engine.edit_types import ModelCard, Stage
+from via_engine.edit_types import ModelCard, RootCandidate, Stage
 
 STAGE_NUMBERS = {
     None: job_service_pb2.JOB_STAGE_UNSPECIFIED,
     Stage.LOAD: job_service_pb2.JOB_STAGE_LOAD,
+    Stage.MASK: job_service_pb2.JOB_STAGE_MASK,
+    Stage.ADAPT: job_service_pb2.JOB_STAGE_ADAPT,
     Stage.GATHER: job_service_pb2.JOB_STAGE_GATHER,
     Stage.SWAP: job_service_pb2.JOB_STAGE_SWAP,
     Stage.ASSEMBLE: job_service_pb2.JOB_STAGE_ASSEMBLE,
@@ -31,22 +44,11 @@ STAGE_NUMBERS = {
 STATE_NUMBERS: dict[JobState, job_service_pb2.JobState] = {
     state: getattr(job_service_pb2, f"JOB_STATE_{state.value}") for state in JobState
 }
+RESULT_PARTS = {
+    job_service_pb2.RESULT_PART_CLIP: ResultPart.CLIP,
+    job_service_pb2.RESULT_PART_ADAPTER: ResultPart.ADAPTER,
+}
 STATES = {number: state for state, number in STATE_NUMBERS.items()}
-
-
-def job_id(name: str) -> str:
-    """The id in a resource name.
-
-    Raises:
-        JobNotFoundError: it is not the name of a job.
-    """
-    collection, _, found = name.partition("/")
-    if collection != "jobs" or not found:
-        raise JobNotFoundError(
-            f"{name!r} is not the name of a job; names look like jobs/0123456789abcdef",
-            metadata={"job": name},
-        )
-    return found
 
 
 def states(numbers: Iterable[job_service_pb2.JobState]) -> frozenset[JobState]:
@@ -60,6 +62,15 @@ def states(numbers: Iterable[job_service_pb2.JobState]) -> frozenset[JobState]:
         if number not in STATES:
             raise ArgumentError(f"{number} is no state of a job", field="states")
     return frozenset(STATES[number] for number in wanted)
+
+
+def result_part(number: job_service_pb2.ResultPart) -> ResultPart:
+    """What of a job is to be read.
+
+    Raises:
+        ArgumentError: there is no such part.
+    """
+    return chosen(number, RESULT_PARTS, ResultPart.CLIP, field="part")
 
 
 async def upload_parts(
@@ -100,6 +111,8 @@ def job_message(job: jobs.Job) -> job_service_pb2.Job:
         error=_error_message(job.error),
         result=_result_message(job.result),
         group=None if job.group is None else group_message(job.group),
+        mask=None if job.mask is None else mask_message(job.mask),
+        adapter=None if job.adapter is None else adapter_message(job.adapter),
         attempt=job.attempt,
         last_sequence=job.last_sequence,
         notes=job.notes,
@@ -125,6 +138,41 @@ def group_message(group: jobs.GroupInfo) -> job_service_pb2.GroupInfo:
     )
 
 
+def mask_message(mask: jobs.MaskInfo) -> job_service_pb2.MaskInfo:
+    """Where a job's edit goes."""
+    return job_service_pb2.MaskInfo(
+        phrases=mask.phrases,
+        frames_with_subject=mask.frames_with_subject,
+        frames_total=mask.frames_total,
+    )
+
+
+def adapter_message(adapter: jobs.AdapterInfo) -> job_service_pb2.AdapterInfo:
+    """The editor as a job tuned it."""
+    return job_service_pb2.AdapterInfo(
+        root_frame=adapter.root_frame,
+        steps=adapter.steps,
+        reused=adapter.reused,
+        duration=duration_message(adapter.seconds),
+        file_name=adapter.file_name,
+        size_bytes=adapter.size_bytes,
+        sha256=adapter.sha256,
+    )
+
+
+def candidate_message(candidate: RootCandidate) -> job_service_pb2.ProposeRootsResponse:
+    """An edited root frame to choose from."""
+    message = adapt_pb2.RootCandidate(
+        choice=choice_message(candidate.choice),
+        png=candidate.png,
+        source_png=candidate.source_png,
+        score=candidate.score,
+        is_sound=candidate.is_sound,
+        fault=candidate.fault,
+    )
+    return job_service_pb2.ProposeRootsResponse(candidate=message)
+
+
 def watch_message(watched: Watched) -> job_service_pb2.WatchJobResponse:
     """One message to a watcher."""
     message = job_service_pb2.WatchJobResponse(sequence=watched.sequence)
@@ -133,6 +181,10 @@ def watch_message(watched: Watched) -> job_service_pb2.WatchJobResponse:
             message.job.CopyFrom(job_message(job))
         case Progressed(progress=progress):
             message.progress.CopyFrom(progress_message(progress))
+        case MaskFound(mask=mask):
+            message.mask.CopyFrom(mask_message(mask))
+        case EditorTuned(adapter=adapter):
+            message.adapter.CopyFrom(adapter_message(adapter))
         case GroupGathered(group=group):
             message.group.CopyFrom(group_message(group))
         case ChunkStored(index=index, frame_range=frames):

@@ -22,7 +22,7 @@ from server.ledger import JobLedger
 from server.recording import JobRecorder
 from server.store import JobStore
 from server.worker import Worker
-from server.worker_process import Command, FramePicture
+from server.worker_process import Answer, Command
 from via_engine.edit_types import FinishedChunk
 from via_engine.errors import EditCancelledError, ViaEngineError
 from via_engine.picture.assemble import verify_chunk
@@ -35,11 +35,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Errand:
-    """A small order that somebody waits for: a preview, or a model to load or free."""
+    """A small order that somebody waits for: a preview, roots, or a model to load or free."""
 
     command: Command
     cancelled: threading.Event = field(default_factory=threading.Event)
-    answer: Future[FramePicture | None] = field(default_factory=Future)
+    answer: Future[Answer | None] = field(default_factory=Future)
 
 
 class Dispatcher:
@@ -127,13 +127,13 @@ class Dispatcher:
         if not errand.answer.set_running_or_notify_cancel():
             return
         try:
-            picture = self._worker.run(
+            answer = self._worker.run(
                 errand.command, lambda: errand.cancelled.is_set() or self._stopping.is_set()
             )
         except Exception as error:
             errand.answer.set_exception(error)
         else:
-            errand.answer.set_result(picture)
+            errand.answer.set_result(answer)
 
     def _edit(self, job: Job) -> None:
         log.info("job taken", job=job.name, attempt=job.attempt)

@@ -9,20 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.access import Access
+from server.attachments import AttachmentReader
+from server.checking import check_frame, check_number
 from server.dispatch import Dispatcher
 from server.edit_spec import EditPlan, EditSpec
 from server.errors import ArgumentError, EngineFaultError
-from server.jobs import Job
+from server.jobs import Job, job_id
 from server.json_values import to_json
 from server.ledger import JobLedger
-from server.planning import check_frame, check_instruction, plan_edit
+from server.planning import check_instruction, plan_edit
 from server.probing import MediaProber
 from server.store import JobStore
-from server.worker_process import Command, FramePicture, PreviewEdit
-from via_engine.edit_types import ModelCard
+from server.worker_process import (
+    Answer,
+    Command,
+    FramePicture,
+    PreviewEdit,
+    ProposeRoots,
+    RootProposal,
+)
+from via_engine.edit_types import LookSource, ModelCard, RootCandidate
 from via_engine.models.catalog import ModelCatalog
 
 MAX_REQUEST_ID_CHARACTERS = 128
+DEFAULT_PROPOSED_ROOTS = 6
+MAX_PROPOSED_ROOTS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +56,19 @@ class Intake:
         """
         # What needs no file comes first: nobody waits for a file to hear of an empty instruction.
         check_instruction(spec.instruction)
-        card = self.card(spec.model)
-        path = await asyncio.to_thread(self.access.media_path, spec.source)
+        lender = await self._lender(spec)
+        card = self.card(spec.model or (lender.spec.model if lender else None))
+        path = await asyncio.to_thread(self.access.file_path, spec.source)
         media = await self.prober.probe(path)
         pace = await asyncio.to_thread(self.store.pace, card.name)
-        return plan_edit(spec, media=media, card=card, pace=pace)
+        return plan_edit(
+            spec,
+            media=media,
+            card=card,
+            pace=pace,
+            attached=await AttachmentReader(access=self.access, prober=self.prober).read(spec),
+            look_source=None if lender is None else self._look_of(lender, card),
+        )
 
     async def create(self, spec: EditSpec, *, request_id: str) -> Job:
         """Queues the edit, once per request_id; the job is durable when this returns.
@@ -80,11 +99,30 @@ class Intake:
         check_frame(frame, plan.media)
         request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
         picture = await self.run_errand(PreviewEdit(request=request, frame=frame))
-        if picture is None:
+        if not isinstance(picture, FramePicture):
             raise EngineFaultError("the engine gave no picture; this is a fault of Via")
         return picture
 
-    async def run_errand(self, command: Command) -> FramePicture | None:
+    async def propose_roots(self, spec: EditSpec, count: int) -> tuple[RootCandidate, ...]:
+        """Edited root frames to choose from, the best first; cancelling the call stops the work.
+
+        Args:
+            spec: the edit.
+            count: candidates wanted; 0 takes the default.
+
+        Raises:
+            ViaEngineError, ViaServerError: it cannot be done; the message says why.
+        """
+        check_number("count", count, 0, MAX_PROPOSED_ROOTS)
+        plan = await self.plan(spec)
+        request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
+        command = ProposeRoots(request=request, count=count or DEFAULT_PROPOSED_ROOTS)
+        proposal = await self.run_errand(command)
+        if not isinstance(proposal, RootProposal):
+            raise EngineFaultError("the engine proposed no roots; this is a fault of Via")
+        return proposal.candidates
+
+    async def run_errand(self, command: Command) -> Answer | None:
         """Has the worker do `command` between two jobs; cancelling the call stops the work."""
         errand = self.dispatcher.submit(command)
         try:
@@ -99,3 +137,25 @@ class Intake:
             UnknownModelError: there is none of that name.
         """
         return self.catalog.cards[0] if model is None else self.catalog.card(model)
+
+    async def _lender(self, spec: EditSpec) -> Job | None:
+        """The job whose look the edit shares, if it names one."""
+        if not spec.group_from:
+            return None
+        return await asyncio.to_thread(self.ledger.read, job_id(spec.group_from))
+
+    def _look_of(self, lender: Job, card: ModelCard) -> LookSource:
+        if lender.spec.model != card.name:
+            raise ArgumentError(
+                f"{lender.name} was made with model {lender.spec.model} and this edit asks for "
+                f"{card.name}; a look is shared on one model only, name the same",
+                field="spec.group_from",
+            )
+        if lender.spec.look_source is not None:
+            return lender.spec.look_source
+        return LookSource(
+            media_path=lender.media.path,
+            media_identity=lender.media.identity,
+            frame_range=lender.spec.frame_range,
+            group_range=lender.spec.group_range,
+        )

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 from server.edit_spec import ResolvedSpec
-from server.errors import ForbiddenTransitionError
-from via_engine.edit_types import EditEvent, EditRequest, FrameRange, MediaInfo, Stage
+from server.errors import ForbiddenTransitionError, JobNotFoundError
+from via_engine.edit_types import (
+    EditEvent,
+    EditRequest,
+    FrameRange,
+    MediaInfo,
+    RootCandidate,
+    Stage,
+)
 
 MAX_INTERRUPTIONS = 3
 """Times a job may lose its worker without finishing a chunk in between."""
@@ -48,6 +55,21 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
 }
 
 
+def job_id(name: str) -> str:
+    """The id in a resource name.
+
+    Raises:
+        JobNotFoundError: it is not the name of a job.
+    """
+    collection, _, found = name.partition("/")
+    if collection != "jobs" or not found:
+        raise JobNotFoundError(
+            f"{name!r} is not the name of a job; names look like jobs/0123456789abcdef",
+            metadata={"job": name},
+        )
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:
     """How far a job is; counts in frames, pace of the current stage in seconds per frame."""
@@ -82,6 +104,13 @@ class JobResult:
     stage_seconds: tuple[tuple[str, float], ...]
 
 
+class ResultPart(Enum):
+    """What a job makes that can be read."""
+
+    CLIP = "clip"
+    ADAPTER = "adapter"
+
+
 @dataclass(frozen=True, kw_only=True)
 class GroupInfo:
     """The attention group a job used; `reused` when an earlier job had gathered it."""
@@ -89,6 +118,33 @@ class GroupInfo:
     group_frames: tuple[int, ...]
     reused: bool
     size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskInfo:
+    """Where a job's edit goes: what was looked for, and in how many of the frames it is."""
+
+    phrases: tuple[str, ...]
+    frames_with_subject: int
+    frames_total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterInfo:
+    """The editor as a job tuned it; `file_name` is a suggestion, `path` is where the adapter lies.
+
+    `root_frame` is a media frame, None when the adapter came from a file; `reused` when an
+    earlier job had tuned it.
+    """
+
+    path: Path
+    file_name: str
+    root_frame: int | None
+    steps: int
+    reused: bool
+    seconds: float
+    size_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +171,8 @@ class Job:
     error: JobError | None = None
     result: JobResult | None = None
     group: GroupInfo | None = None
+    mask: MaskInfo | None = None
+    adapter: AdapterInfo | None = None
     queue_order: int = 0
     attempt: int = 0
     interruptions: int = 0
@@ -175,6 +233,20 @@ class GroupGathered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaskFound:
+    """Where the edit goes is known."""
+
+    mask: MaskInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditorTuned:
+    """The editor makes the root's edit; its adapter can be read."""
+
+    adapter: AdapterInfo
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChunkStored:
     """A piece of the result is durable; `index` counts from 0, the range is in media frames."""
 
@@ -189,7 +261,7 @@ class Noted:
     text: str
 
 
-JobEvent = JobChanged | Progressed | GroupGathered | ChunkStored | Noted
+JobEvent = JobChanged | Progressed | MaskFound | EditorTuned | GroupGathered | ChunkStored | Noted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +304,11 @@ class Editor(Protocol):
 
     def preview(self, request: EditRequest, frame: int, cancelled: Callable[[], bool]) -> Preview:
         """Edits one media frame at working size."""
+
+    def propose_roots(
+        self, request: EditRequest, count: int, cancelled: Callable[[], bool]
+    ) -> tuple[RootCandidate, ...]:
+        """Edits root frames in `count` ways to choose from, the best first."""
 
     def load(self, name: str) -> None:
         """Makes a model resident."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
-from server.edit_spec import EditPlan, EditSpec, ResolvedSpec
+from server.checking import MAX_SCALE, check_adapt, check_local, check_number
+from server.edit_spec import Attachments, EditPlan, EditSpec, ResolvedSpec
 from server.errors import ArgumentError
 from via_engine.config import DEFAULT_GROUP_SIZE, MAX_INSTRUCTION_CHARACTERS
-from via_engine.edit_types import FrameRange, MediaInfo, ModelCard, OutputFormat
+from via_engine.edit_types import FrameRange, LookSource, MediaInfo, ModelCard
 from via_engine.errors import InstructionError, RangeError
 from via_engine.schedule import clip_working_size
 
 T = TypeVar("T")
 
 MAX_STEPS = 1_000
-MAX_SCALE = 100.0
 MAX_GROUP_SIZE = 64
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ, HLG
 
@@ -35,21 +34,35 @@ def check_instruction(instruction: str) -> None:
         )
 
 
-def plan_edit(spec: EditSpec, *, media: MediaInfo, card: ModelCard, pace: float | None) -> EditPlan:
+def plan_edit(
+    spec: EditSpec,
+    *,
+    media: MediaInfo,
+    card: ModelCard,
+    pace: float | None,
+    attached: Attachments = Attachments(),  # noqa: B008 - frozen
+    look_source: LookSource | None = None,
+) -> EditPlan:
     """What the edit would do.
 
     Args:
         media: what the file that `spec.source` names holds.
         card: the model asked for, or the default one.
         pace: seconds the model last took per frame and step; None before the first time.
+        attached: the files the edit names beside the media.
+        look_source: what the job `spec.group_from` lends.
 
     Raises:
         InstructionError: the instruction is blank or too long.
         RangeError: a range reaches outside the media.
-        ArgumentError: a number is outside its limits.
+        ArgumentError: a number is outside its limits, or two settings contradict each other.
+        MaskError, RootError: a mask or a root does not fit the media.
     """
     check_instruction(spec.instruction)
-    resolved = _resolve(spec, media=media, card=card)
+    resolved = _resolve(spec, attached, media=media, card=card, look_source=look_source)
+    check_local(resolved.local, attached, media=media, frame_range=resolved.frame_range)
+    if resolved.adapt is not None:
+        check_adapt(resolved.adapt, attached, media=media)
     width, height = clip_working_size(media, card)
     frame_steps = resolved.frame_range.frame_count * resolved.steps
     return EditPlan(
@@ -62,43 +75,61 @@ def plan_edit(spec: EditSpec, *, media: MediaInfo, card: ModelCard, pace: float 
     )
 
 
-def check_frame(frame: int, media: MediaInfo) -> None:
-    """Refuses a frame that the media does not have.
-
-    Raises:
-        RangeError: the frame lies outside the media.
-    """
-    if not 0 <= frame < media.frame_count:
-        raise RangeError(
-            f"frame {frame} lies outside {media.path.name}, which has {media.frame_count} frames; "
-            f"give a frame from 0 to {media.frame_count - 1}"
-        )
-
-
-def _resolve(spec: EditSpec, *, media: MediaInfo, card: ModelCard) -> ResolvedSpec:
-    group_range = _inside(spec.group_range, media)
+def _resolve(
+    spec: EditSpec,
+    attached: Attachments,
+    *,
+    media: MediaInfo,
+    card: ModelCard,
+    look_source: LookSource | None,
+) -> ResolvedSpec:
+    group_range = None if spec.group_range is None else _inside(spec.group_range, media)
     group_size = _default(spec.group_size, DEFAULT_GROUP_SIZE)
     steps = _default(spec.steps, card.steps)
     guidance_scale = _default(spec.guidance_scale, card.guidance_scale)
     image_guidance_scale = _default(spec.image_guidance_scale, card.image_guidance_scale)
-    _check_number("spec.steps", steps, MAX_STEPS)
-    _check_number("spec.guidance_scale", guidance_scale, MAX_SCALE)
-    _check_number("spec.image_guidance_scale", image_guidance_scale, MAX_SCALE)
-    _check_number("spec.group_size", group_size, MAX_GROUP_SIZE)
+    check_number("spec.steps", steps, 1, MAX_STEPS)
+    check_number("spec.guidance_scale", guidance_scale, 1, MAX_SCALE)
+    check_number("spec.image_guidance_scale", image_guidance_scale, 1, MAX_SCALE)
+    check_number("spec.group_size", group_size, 1, MAX_GROUP_SIZE)
+    check_number("spec.swap_steps", spec.swap_steps, 1, steps)
+    if spec.group_range is not None and spec.group_from:
+        raise ArgumentError(
+            "the look comes from another job or from a range of this media, not from both; leave "
+            "out one",
+            field="spec.group_from",
+        )
     return ResolvedSpec(
         source=spec.source,
         instruction=spec.instruction,
         model=card.name,
         frame_range=_inside(spec.frame_range, media),
         group_range=group_range,
+        group_from=spec.group_from,
+        look_source=look_source,
         seed=_default(spec.seed, 0),
         steps=steps,
         guidance_scale=guidance_scale,
         image_guidance_scale=image_guidance_scale,
-        group_size=min(group_size, group_range.frame_count),
-        independent_frames=spec.independent_frames,
-        output_format=_default(spec.output_format, OutputFormat.PRORES_422_HQ_MOV),
+        group_size=min(group_size, _frames_to_gather(group_range, look_source, media)),
+        attention=spec.attention,
+        swap_layers=spec.swap_layers,
+        swap_steps=spec.swap_steps,
+        local=spec.local,
+        adapt=spec.adapt,
+        output_format=spec.output_format,
+        files=attached.files,
     )
+
+
+def _frames_to_gather(
+    group_range: FrameRange | None, look_source: LookSource | None, media: MediaInfo
+) -> int:
+    """Most frames a group can have: all of its range. Shots are found later, by the engine."""
+    if look_source is None:
+        return (group_range or media.frame_range).frame_count
+    lent = look_source.group_range
+    return MAX_GROUP_SIZE if lent is None else lent.frame_count
 
 
 def _default(value: T | None, default: T) -> T:
@@ -117,19 +148,14 @@ def _inside(asked: FrameRange | None, media: MediaInfo) -> FrameRange:
     return asked
 
 
-def _check_number(field: str, value: float, largest: float) -> None:
-    if not (math.isfinite(value) and 1 <= value <= largest):
-        raise ArgumentError(f"{value:g} is not between 1 and {largest:g}", field=field)
-
-
 def _warnings(
     spec: EditSpec, resolved: ResolvedSpec, *, media: MediaInfo, card: ModelCard
 ) -> tuple[str, ...]:
     found = []
     if spec.group_size is not None and resolved.group_size < spec.group_size:
         found.append(
-            f"The group has {resolved.group_size} frames instead of {spec.group_size}: "
-            "its range holds no more."
+            f"The group has {resolved.group_size} frames instead of {spec.group_size}: there are "
+            "no more to gather from, so all are used."
         )
     if media.is_interlaced:
         found.append("The media is interlaced; its frames are edited as if they were progressive.")

@@ -1,30 +1,72 @@
-"""Looks into media files in a process of its own: a hostile file can take down only that."""
+"""Looks into clips and pictures in a process of its own: a hostile file can take down only that."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
 from via_engine.edit_types import MediaInfo
 from via_engine.errors import MediaError, MediaUnreadableError
 
+PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFile:
+    """A picture to be looked into; answered by `PictureSize`."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSize:
+    """Size of a picture in pixels."""
+
+    width: int
+    height: int
+
+
+Found = TypeVar("Found", MediaInfo, PictureSize)
+
 
 def run_prober(connection: Connection) -> None:
-    """Answers every path with its MediaInfo or a MediaError, until the server is gone."""
+    """Answers every path with its MediaInfo, every PictureFile with its PictureSize, or both with
+    a MediaError, until the server is gone.
+    """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
 
-    while isinstance(path := inbox.next_message(), Path):
+    while isinstance(asked := inbox.next_message(), Path | PictureFile):
+        path = asked if isinstance(asked, Path) else asked.path
         try:
-            connection.send(probe_media(path))
+            found = probe_media(path) if isinstance(asked, Path) else _picture_size(path)
         except MediaError as error:
             connection.send(error)
         except Exception as error:  # libraries of codecs raise whatever they like
-            connection.send(MediaUnreadableError(f"{path} cannot be read as video: {error!r}"))
+            kind = "video" if isinstance(asked, Path) else "a picture"
+            connection.send(MediaUnreadableError(f"{path} cannot be read as {kind}: {error!r}"))
+        else:
+            connection.send(found)
+
+
+def _picture_size(path: Path) -> PictureSize:
+    from PIL import Image  # noqa: PLC0415 - loaded where the files are opened
+
+    try:
+        with Image.open(path, formats=PICTURE_FORMATS) as picture:
+            # Reads all of it: a picture cut short is found out now, not when the job runs.
+            picture.load()
+            return PictureSize(width=picture.width, height=picture.height)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise MediaUnreadableError(
+            f"{path} is no readable picture ({error}); give one of {', '.join(PICTURE_FORMATS)}"
+        ) from error
 
 
 class MediaProber:
@@ -45,8 +87,16 @@ class MediaProber:
         Raises:
             MediaError: the file is missing, no video, damaged, or took too long.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._probe, path)
+        return await self._look(path, path, MediaInfo)
+
+    async def picture_size(self, path: Path) -> tuple[int, int]:
+        """Width and height in pixels of a picture that can be read to its end.
+
+        Raises:
+            MediaError: the file is missing, no picture, damaged, or took too long.
+        """
+        size = await self._look(PictureFile(path=path), path, PictureSize)
+        return size.width, size.height
 
     def close(self) -> None:
         """Ends the process."""
@@ -54,17 +104,21 @@ class MediaProber:
         if self._process is not None:
             self._process.stop()
 
-    def _probe(self, path: Path) -> MediaInfo:
+    async def _look(self, asked: object, path: Path, kind: type[Found]) -> Found:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._answer, asked, path, kind)
+
+    def _answer(self, asked: object, path: Path, kind: type[Found]) -> Found:
         process = self._started()
         try:
-            process.send(path)
+            process.send(asked)
             found = process.receive(self._timeout_s)
         except ChildEndedError as error:
             raise MediaUnreadableError(
-                f"{path} brought down the process that reads media ({error}); the file is "
+                f"{path} brought down the process that reads files ({error}); the file is "
                 "damaged or hostile, write it anew with a known program"
             ) from error
-        if isinstance(found, MediaInfo):
+        if isinstance(found, kind):
             return found
         if isinstance(found, MediaError):
             raise found

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 from server.errors import EngineFaultError
 from server.jobs import (
+    AdapterInfo,
     ChunkStored,
+    EditorTuned,
     GroupGathered,
     GroupInfo,
     Job,
     JobProgress,
     JobResult,
     JobState,
+    MaskFound,
+    MaskInfo,
     Progressed,
 )
 from server.ledger import JobLedger
@@ -21,13 +25,16 @@ from server.store import JobStore
 from via_engine.edit_types import (
     ChunkFinished,
     EditEvent,
+    EditorAdapted,
     EditResult,
     FramesEdited,
     GroupReady,
+    MaskReady,
     Note,
     Stage,
     StageStarted,
 )
+from via_engine.picture.durable_file import sha256_of
 
 MIN_PROGRESS_INTERVAL_S = 0.1
 
@@ -64,6 +71,10 @@ class JobRecorder:
                 self._start_stage(event.stage)
             case FramesEdited():
                 self._advance(event)
+            case MaskReady():
+                self._store_mask(event)
+            case EditorAdapted():
+                self._store_adapter(event)
             case GroupReady():
                 self._store_group(event)
             case ChunkFinished():
@@ -123,6 +134,29 @@ class JobRecorder:
             Progressed(progress=progress),
         )
         self._stored_at_s, self._is_held_back = self._clock(), False
+
+    def _store_mask(self, event: MaskReady) -> None:
+        mask = MaskInfo(
+            phrases=event.phrases,
+            frames_with_subject=event.frames_with_subject,
+            frames_total=event.frames_total,
+        )
+        self._ledger.record(self._job.id, lambda job: replace(job, mask=mask), MaskFound(mask=mask))
+
+    def _store_adapter(self, event: EditorAdapted) -> None:
+        adapter = AdapterInfo(
+            path=event.path,
+            file_name=f"{self._job.media.path.stem}_via{event.path.suffix}",
+            root_frame=event.root_frame,
+            steps=event.steps,
+            reused=event.reused,
+            seconds=event.seconds,
+            size_bytes=event.path.stat().st_size,
+            sha256=sha256_of(event.path),
+        )
+        self._ledger.record(
+            self._job.id, lambda job: replace(job, adapter=adapter), EditorTuned(adapter=adapter)
+        )
 
     def _store_group(self, event: GroupReady) -> None:
         group = GroupInfo(

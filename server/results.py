@@ -1,4 +1,4 @@
-"""Reads finished clips in pieces."""
+"""Reads finished clips and adapters in pieces."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from server.errors import ArgumentError, JobStateError, OffsetError, ResultMissingError
-from server.jobs import Job
+from server.jobs import Job, ResultPart
 
 PIECE_BYTES = 1 << 20
 
 
-async def read_result(job: Job, *, offset_bytes: int, limit_bytes: int) -> AsyncGenerator[bytes]:
-    """The clip from `offset_bytes` on, at most `limit_bytes` of it (0: all), 1 MiB at a time.
+async def read_result(
+    job: Job, part: ResultPart, *, offset_bytes: int, limit_bytes: int
+) -> AsyncGenerator[bytes]:
+    """The part from `offset_bytes` on, at most `limit_bytes` of it (0: all), 1 MiB at a time.
 
     Raises:
-        JobStateError: the job has no result.
+        JobStateError: the job has no such part, or not yet.
         ArgumentError, OffsetError: the piece asked for does not exist.
         ResultMissingError: the file is gone.
     """
-    path, size_bytes = _result_file(job)
+    path, size_bytes = _clip_file(job) if part is ResultPart.CLIP else _adapter_file(job)
+    if not path.is_file() or path.stat().st_size != size_bytes:
+        raise ResultMissingError(
+            f"the {part.value} of {job.name} is no longer on the server's disk; submit the edit "
+            "again",
+            metadata={"job": job.name},
+        )
     if limit_bytes < 0:
         raise ArgumentError(f"{limit_bytes} is negative; 0 reads to the end", field="limit_bytes")
     if not 0 <= offset_bytes <= size_bytes:
         raise OffsetError(
-            f"reading cannot start at byte {offset_bytes}; the result has {size_bytes} bytes",
+            f"reading cannot start at byte {offset_bytes}; the {part.value} has {size_bytes} bytes",
             metadata={"offset_bytes": str(offset_bytes), "size_bytes": str(size_bytes)},
         )
     end = min(size_bytes, offset_bytes + limit_bytes) if limit_bytes else size_bytes
@@ -35,16 +43,20 @@ async def read_result(job: Job, *, offset_bytes: int, limit_bytes: int) -> Async
             yield piece
 
 
-def _result_file(job: Job) -> tuple[Path, int]:
+def _clip_file(job: Job) -> tuple[Path, int]:
     if job.result is None:
         raise JobStateError(
             f"{job.name} is {job.state.value} and has no result; watch it until it SUCCEEDED",
             metadata={"job": job.name, "state": job.state.value},
         )
-    path = job.result.path
-    if not path.is_file() or path.stat().st_size != job.result.size_bytes:
-        raise ResultMissingError(
-            f"the result of {job.name} is no longer on the server's disk; submit the edit again",
-            metadata={"job": job.name},
+    return job.result.path, job.result.size_bytes
+
+
+def _adapter_file(job: Job) -> tuple[Path, int]:
+    if job.adapter is None:
+        raise JobStateError(
+            f"{job.name} has no adapter; it has one once the stage ADAPT is over, when the edit "
+            "was asked for with adaptation",
+            metadata={"job": job.name, "state": job.state.value},
         )
-    return path, job.result.size_bytes
+    return job.adapter.path, job.adapter.size_bytes

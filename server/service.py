@@ -11,14 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from grpc import aio
+from via.v1 import edit_pb2
 from via.v1 import job_service_pb2 as messages
 from via.v1.job_service_pb2_grpc import JobServiceServicer
 
-from server.convert import job_id, job_message, picture_message, states, upload_parts, watch_message
+from server.convert import (
+    candidate_message,
+    job_message,
+    picture_message,
+    result_part,
+    states,
+    upload_parts,
+    watch_message,
+)
 from server.convert_edit import edit_spec, plan_message
+from server.edit_spec import EditSpec
+from server.inline_pictures import with_pictures_kept
 from server.intake import Intake
+from server.jobs import job_id
 from server.paging import page_limit, page_start, page_token
 from server.results import read_result
+from server.root_sheet import root_sheet
 from server.uploads import Uploads
 from server.watching import JobWatcher
 
@@ -37,7 +50,8 @@ class JobServicer(JobServiceServicer):
         self, request: messages.CreateJobRequest, context: Context
     ) -> messages.CreateJobResponse:
         """Queues an edit."""
-        job = await self.intake.create(edit_spec(request.spec), request_id=request.request_id)
+        spec = await self._spec(request.spec)
+        job = await self.intake.create(spec, request_id=request.request_id)
         return messages.CreateJobResponse(job=job_message(job))
 
     async def GetJob(
@@ -97,20 +111,31 @@ class JobServicer(JobServiceServicer):
         self, request: messages.ValidateEditRequest, context: Context
     ) -> messages.ValidateEditResponse:
         """Says what an edit would do."""
-        plan = await self.intake.plan(edit_spec(request.spec))
+        plan = await self.intake.plan(await self._spec(request.spec))
         return messages.ValidateEditResponse(plan=plan_message(plan))
 
     async def PreviewFrame(
         self, request: messages.PreviewFrameRequest, context: Context
     ) -> messages.PreviewFrameResponse:
         """Edits a single frame."""
-        picture = await self.intake.preview(edit_spec(request.spec), request.frame)
+        picture = await self.intake.preview(await self._spec(request.spec), request.frame)
         return picture_message(picture)
+
+    async def ProposeRoots(
+        self, request: messages.ProposeRootsRequest, context: Context
+    ) -> AsyncIterator[messages.ProposeRootsResponse]:
+        """Edits root frames in several ways."""
+        spec = await self._spec(request.spec)
+        candidates = await self.intake.propose_roots(spec, request.count)
+        for candidate in candidates:
+            yield candidate_message(candidate)
+        sheet = await asyncio.to_thread(root_sheet, candidates)
+        yield messages.ProposeRootsResponse(sheet_png=sheet)
 
     async def UploadMedia(
         self, request_iterator: AsyncIterator[messages.UploadMediaRequest], context: Context
     ) -> messages.UploadMediaResponse:
-        """Takes a media file."""
+        """Takes a file."""
         file_name, pieces = await upload_parts(request_iterator)
         receipt = await self.uploads.receive(file_name, pieces)
         return messages.UploadMediaResponse(
@@ -120,11 +145,17 @@ class JobServicer(JobServiceServicer):
     async def ReadResult(
         self, request: messages.ReadResultRequest, context: Context
     ) -> AsyncIterator[messages.ReadResultResponse]:
-        """Reads the finished clip."""
+        """Reads the finished clip, or the adapter."""
         job = await asyncio.to_thread(self.intake.ledger.read, job_id(request.name))
         pieces = read_result(
-            job, offset_bytes=request.offset_bytes, limit_bytes=request.limit_bytes
+            job,
+            result_part(request.part),
+            offset_bytes=request.offset_bytes,
+            limit_bytes=request.limit_bytes,
         )
         async with aclosing(pieces):
             async for data in pieces:
                 yield messages.ReadResultResponse(data=data)
+
+    async def _spec(self, message: edit_pb2.EditSpec) -> EditSpec:
+        return edit_spec(await with_pictures_kept(message, self.uploads))

@@ -18,11 +18,13 @@ from typing import Any
 from server.errors import StateDamagedError, StateFolderError, StateTooNewError
 from server.jobs import (
     ChunkStored,
+    EditorTuned,
     GroupGathered,
     Job,
     JobChanged,
     JobEvent,
     JobState,
+    MaskFound,
     Noted,
     Progressed,
     StoredEvent,
@@ -31,7 +33,7 @@ from server.json_values import from_json, to_json
 from via_engine.edit_types import FinishedChunk, FrameRange
 from via_engine.errors import DiskFullError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE jobs (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -65,9 +67,23 @@ CREATE TABLE paces (
     seconds_per_frame_step REAL NOT NULL
 ) WITHOUT ROWID;
 """
+# From version 1, whose edits said `independent_frames` instead of an attention mode.
+ATTENTION_OF_VERSION_1 = """
+UPDATE {table} SET record = json_set(
+    json_remove(record, '{spec}.independent_frames'),
+    '{spec}.attention',
+    iif(json_extract(record, '{spec}.independent_frames'), 'independent', 'gather_swap')
+) WHERE json_type(record, '{spec}.independent_frames') IS NOT NULL;
+"""
+MIGRATIONS = {
+    1: ATTENTION_OF_VERSION_1.format(table="jobs", spec="$.spec")
+    + ATTENTION_OF_VERSION_1.format(table="events", spec="$.job.spec"),
+}
 EVENT_KINDS: dict[str, type[JobEvent]] = {
     "job": JobChanged,
     "progress": Progressed,
+    "mask": MaskFound,
+    "adapter": EditorTuned,
     "group": GroupGathered,
     "chunk": ChunkStored,
     "note": Noted,
@@ -251,9 +267,10 @@ class JobStore:
                 f"{self._path} was written by a newer Via (schema {version}, this one knows "
                 f"{SCHEMA_VERSION}); update Via or choose another state folder"
             )
-        if version == 0:
+        steps = SCHEMA if version == 0 else "".join(MIGRATIONS.values())
+        if version < SCHEMA_VERSION:
             connection.executescript(
-                f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
 
     def _write(self, connection: sqlite3.Connection, job: Job, events: Sequence[JobEvent]) -> Job:

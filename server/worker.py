@@ -12,11 +12,11 @@ import structlog
 from server.child import ChildEndedError, ChildProcess
 from server.errors import EngineFaultError, WorkerDiedError
 from server.worker_process import (
+    Answer,
     CancelOrder,
     Command,
     Edit,
     Finished,
-    FramePicture,
     Order,
     Ready,
     run_worker,
@@ -86,14 +86,14 @@ class Worker:
                 else:
                     yield reply
 
-    def run(self, command: Command, cancelled: Callable[[], bool]) -> FramePicture | None:
-        """Has one command done; gives the picture of a preview. Raises as `edit` does."""
-        picture = None
+    def run(self, command: Command, cancelled: Callable[[], bool]) -> Answer | None:
+        """Has one command done; gives its answer where it has one. Raises as `edit` does."""
+        answer = None
         for reply in self._replies(command, cancelled):
             if isinstance(reply, Finished):
                 self._check(reply)
-                picture = reply.picture
-        return picture
+                answer = reply.answer
+        return answer
 
     def _replies(
         self, command: Command, cancelled: Callable[[], bool]

@@ -20,7 +20,7 @@ from server.errors import EngineFaultError, ViaServerError
 from server.jobs import Editor
 from via_engine import errors as engine_errors
 from via_engine.config import EngineConfig
-from via_engine.edit_types import EditEvent, EditRequest
+from via_engine.edit_types import EditEvent, EditRequest, RootCandidate
 from via_engine.errors import EditCancelledError, ViaEngineError
 
 # Set before torch is loaded: the same request gives the same pixels, and nothing is downloaded.
@@ -52,6 +52,14 @@ class PreviewEdit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProposeRoots:
+    """Edit root frames in `count` ways; answered by `Finished` with a `RootProposal`."""
+
+    request: EditRequest
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """Make a model resident."""
 
@@ -65,7 +73,7 @@ class Unload:
     model: str
 
 
-Command = Edit | PreviewEdit | Load | Unload
+Command = Edit | PreviewEdit | ProposeRoots | Load | Unload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +102,16 @@ class FramePicture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RootProposal:
+    """Edited root frames to choose from, the best first."""
+
+    candidates: tuple[RootCandidate, ...]
+
+
+Answer = FramePicture | RootProposal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready:
     """The engine is there."""
 
@@ -102,9 +120,9 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """An order is over: with a picture when it was a preview, with an error when it failed."""
+    """An order is over: with an answer when it asked for one, with an error when it failed."""
 
-    picture: FramePicture | None = None
+    answer: Answer | None = None
     error: ViaEngineError | ViaServerError | None = None
     loaded_models: tuple[str, ...]
 
@@ -144,10 +162,10 @@ def _make_editor(factory: str, config: EngineConfig) -> Editor:
 def _carry_out(
     editor: Editor, command: Command, connection: Connection, cancelled: Callable[[], bool]
 ) -> Finished:
-    picture: FramePicture | None = None
+    answer: Answer | None = None
     error: ViaEngineError | ViaServerError | None = None
     try:
-        picture = _answer(editor, command, connection, cancelled)
+        answer = _answer(editor, command, connection, cancelled)
     except ViaEngineError as named:
         error = _portable(named)
     except Exception as fault:  # whatever the engine has no name for
@@ -158,12 +176,12 @@ def _carry_out(
             f"the engine failed: {type(fault).__name__}: {fault}. This is a fault of Via, please "
             "report it with the server's log; retrying the job keeps what is finished"
         )
-    return Finished(picture=picture, error=error, loaded_models=editor.loaded_models())
+    return Finished(answer=answer, error=error, loaded_models=editor.loaded_models())
 
 
 def _answer(
     editor: Editor, command: Command, connection: Connection, cancelled: Callable[[], bool]
-) -> FramePicture | None:
+) -> Answer | None:
     if cancelled():
         raise EditCancelledError("cancelled before it began")
     match command:
@@ -178,6 +196,9 @@ def _answer(
                 width=preview.width,
                 height=preview.height,
             )
+        case ProposeRoots():
+            candidates = editor.propose_roots(command.request, command.count, cancelled)
+            return RootProposal(candidates=candidates)
         case Load():
             editor.load(command.model)
         case Unload():

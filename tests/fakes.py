@@ -9,22 +9,35 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from via_engine.config import EngineConfig
 from via_engine.edit_types import (
+    AdaptSettings,
     ChunkFinished,
     EditEvent,
+    EditorAdapted,
     EditRequest,
     EditResult,
     FinishedChunk,
     FramesEdited,
     GroupReady,
+    MaskReady,
     Note,
+    RootCandidate,
+    RootChoice,
     Stage,
     StageStarted,
 )
-from via_engine.errors import DiskFullError, EditCancelledError
+from via_engine.errors import (
+    AdapterError,
+    DiskFullError,
+    EditCancelledError,
+    SubjectNotFoundError,
+)
 from via_engine.schedule import chunk_ranges, group_frames
 
 GATE_POLL_S = 0.005
@@ -45,7 +58,8 @@ class FakeEditor:
     "fault" an unnamed one, "crash" ends the process, "device" loses the device (once per job),
     "slow" waits until a file `go` lies in the job's folder, "stubborn" does so deaf to cancelling.
     "poison" ends the process before the first chunk, "burst" tells each frame many times,
-    "endless" gives no result.
+    "endless" gives no result. "find X" tells of a mask of X in half of the frames, and fails when
+    X is "nothing". With adaptation the adapter is a text file in the job's folder.
     """
 
     def __init__(self, config: EngineConfig) -> None:
@@ -68,8 +82,12 @@ class FakeEditor:
     def edit(self, request: EditRequest, cancelled: Callable[[], bool]) -> Iterator[EditEvent]:
         yield StageStarted(stage=Stage.LOAD)
         self.load(request.model)
+        yield from _masked(request)
+        if request.adapt is not None:
+            yield from _adapted(request, request.adapt)
         yield StageStarted(stage=Stage.GATHER)
-        frames = group_frames(request.group_range, request.group_size)
+        spread = request.group_range or request.frame_range
+        frames = group_frames(spread, request.group_size)
         yield GroupReady(group_frames=frames, reused=False, seconds=0.0, size_bytes=1000)
         yield Note(text=f"The worker is process {os.getpid()}.")
         if request.instruction.startswith("poison"):
@@ -111,12 +129,69 @@ class FakeEditor:
         edited = f"{request.instruction} at {frame}".encode()
         return FakePreview(png=edited, source_png=b"source", width=64, height=48)
 
+    def propose_roots(
+        self, request: EditRequest, count: int, cancelled: Callable[[], bool]
+    ) -> tuple[RootCandidate, ...]:
+        """Candidates of the middle frame with rising seeds, the last of which failed a gate."""
+        if request.instruction.startswith("slow"):
+            _wait_for_gate(request.work_folder / "go", cancelled)
+        middle = request.frame_range.start_frame + request.frame_range.frame_count // 2
+        return tuple(
+            RootCandidate(
+                choice=RootChoice(
+                    frame=middle,
+                    seed=request.seed + number,
+                    guidance_scale=request.guidance_scale,
+                    image_guidance_scale=request.image_guidance_scale,
+                ),
+                png=_picture(40 * number % 256),
+                source_png=_picture(0),
+                score=float(count - number),
+                is_sound=number < count - 1,
+                fault="" if number < count - 1 else "it is the source",
+            )
+            for number in range(count)
+        )
+
 
 class BrokenEditor:
     """An engine that cannot even be made."""
 
     def __init__(self, config: EngineConfig) -> None:
         raise RuntimeError("no engine here")
+
+
+def _masked(request: EditRequest) -> Iterator[EditEvent]:
+    first, _, subject = request.instruction.partition(" ")
+    if first != "find" and request.local.own_mask is None:
+        return
+    yield StageStarted(stage=Stage.MASK)
+    if subject == "nothing":
+        raise SubjectNotFoundError('no frame holds "nothing"; use --global, or give an own mask')
+    phrases = () if request.local.own_mask else (request.local.phrase or subject,)
+    total = request.frame_range.frame_count
+    yield MaskReady(phrases=phrases, frames_with_subject=total // 2, frames_total=total)
+
+
+def _adapted(request: EditRequest, adapt: AdaptSettings) -> Iterator[EditEvent]:
+    yield StageStarted(stage=Stage.ADAPT)
+    if adapt.adapter is not None and not adapt.adapter.read_text().startswith("adapter of"):
+        raise AdapterError(f"{adapt.adapter} is no adapter; name a file of --save-adapter")
+    path = request.work_folder / "adapter.safetensors"
+    path.write_text(f"adapter of {request.instruction}, {adapt}")
+    yield EditorAdapted(
+        root_frame=None if adapt.adapter else adapt.root.frame if adapt.root else 0,
+        steps=0 if adapt.adapter else adapt.steps or 200,
+        reused=False,
+        seconds=1.5,
+        path=path,
+    )
+
+
+def _picture(shade: int) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (64, 48), (shade, shade, shade)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _act_as_told(request: EditRequest, cancelled: Callable[[], bool]) -> None:

@@ -15,11 +15,12 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
-from via.v1 import edit_pb2, job_service_pb2, media_pb2, model_service_pb2
+from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, media_pb2, model_service_pb2
 from via.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
 from via.v1.model_service_pb2_grpc import ModelServiceServicer, add_ModelServiceServicer_to_server
 
 PIECE_BYTES = 1000
+ADAPTER_BYTES = b"adapter" * 500
 
 
 @dataclass
@@ -31,6 +32,8 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
     media_roots: list[str] = field(default_factory=lambda: ["/"])
     max_queued_jobs: int = 100
     failing_instructions: set[str] = field(default_factory=set)
+    # Instructions that name a subject no frame holds.
+    lost_instructions: set[str] = field(default_factory=set)
     endless_instructions: set[str] = field(default_factory=set)
     # How ListModels ends, None meaning well.
     status: grpc.StatusCode | None = None
@@ -44,6 +47,7 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
     uploads: dict[str, bytes] = field(default_factory=dict)
     read_offsets: list[int] = field(default_factory=list)
     watched_after: list[int] = field(default_factory=list)
+    proposals: list[tuple[edit_pb2.EditSpec, int]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     calls: int = 0
     address: str = ""
@@ -126,6 +130,20 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         del self.jobs[self.job(request.name, context).name]
         return job_service_pb2.DeleteJobResponse()
 
+    def ProposeRoots(self, request, context):
+        spec = self.resolved(request.spec, context)
+        self.proposals.append((spec, request.count))
+        for number in range(request.count):
+            choice = adapt_pb2.RootChoice(
+                frame=12, seed=number, guidance_scale=7.1, image_guidance_scale=1.5
+            )
+            fault = "" if number < 2 else "nothing changed"
+            candidate = adapt_pb2.RootCandidate(
+                choice=choice, png=b"edit", score=1.5 - number, is_sound=not fault, fault=fault
+            )
+            yield job_service_pb2.ProposeRootsResponse(candidate=candidate)
+        yield job_service_pb2.ProposeRootsResponse(sheet_png=b"sheet")
+
     def UploadMedia(self, requests, context):
         name = next(requests).file_name
         data = b"".join(request.data for request in requests)
@@ -137,7 +155,9 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
 
     def ReadResult(self, request, context):
         self.read_offsets.append(request.offset_bytes)
-        data = result_bytes(self.job(request.name, context))
+        job = self.job(request.name, context)
+        is_adapter = request.part == job_service_pb2.RESULT_PART_ADAPTER
+        data = ADAPTER_BYTES if is_adapter else result_bytes(job)
         if self.is_damaging_results:
             data = bytes(len(data))
         breaks_after = self.broken_reads.pop(0) if self.broken_reads else None
@@ -187,6 +207,20 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         if job.state == job_service_pb2.JOB_STATE_CANCELLED:
             return
         job.group.CopyFrom(group)
+        if job.spec.instruction in self.lost_instructions:
+            job.state = job_service_pb2.JOB_STATE_FAILED
+            job.error.reason, job.error.message = "SUBJECT_NOT_FOUND", 'no frame holds "a dragon"'
+            return
+        if job.spec.local.HasField("own_mask") or job.spec.local.phrase:
+            phrases = [job.spec.local.phrase] if job.spec.local.phrase else []
+            mask = job_service_pb2.MaskInfo(
+                phrases=phrases, frames_with_subject=total // 2, frames_total=total
+            )
+            job.mask.CopyFrom(mask)
+        if job.spec.adapt.enabled:
+            job.adapter.size_bytes = len(ADAPTER_BYTES)
+            job.adapter.sha256 = hashlib.sha256(ADAPTER_BYTES).hexdigest()
+            job.adapter.root_frame, job.adapter.steps = 12, 200
         if job.spec.instruction in self.failing_instructions:
             job.state = job_service_pb2.JOB_STATE_FAILED
             job.error.reason, job.error.message = "MEDIA_CHANGED", "the media was replaced"

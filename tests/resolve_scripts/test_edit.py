@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resolve_scripts.cli import INT32_MAX
+from resolve_scripts.edit_options import INT32_MAX
 from tests.resolve_scripts.conftest import Via
 from tests.resolve_scripts.fake_server import FakeServer, result_bytes
 

@@ -40,7 +40,7 @@ def test_an_edit_succeeds_and_its_result_is_read(client: Client, make_spec: Make
     assert (job.progress.frames_done, job.progress.frames_total) == (20, 20)
     assert job.attempt == 1
     assert job.end_time.ToNanoseconds() >= job.start_time.ToNanoseconds() > 0
-    assert list(job.group.group_frames) == [0, 16, 31, 47]
+    assert list(job.group.group_frames) == [10, 16, 23, 29]
     assert [time.duration.ToTimedelta().total_seconds() for time in job.result.stage_times] == [
         0.5,
         1.0,
@@ -60,7 +60,9 @@ def test_defaults_are_filled_in_before_the_job_is_stored(
     client: Client, make_spec: MakeSpec
 ) -> None:
     spec = client.create(make_spec()).spec
-    assert spec.frame_range == spec.group_range == frames_range(0, CLIP_FRAMES)
+    assert spec.frame_range == frames_range(0, CLIP_FRAMES)
+    # Without a range of its own, every shot has its group.
+    assert not spec.HasField("group_range")
     assert (spec.model, spec.seed, spec.steps, spec.group_size) == ("first", 0, 10, 4)
     assert (spec.guidance_scale, spec.image_guidance_scale) == (7.5, 1.5)
     assert spec.output_format == edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from via.v1 import edit_pb2, job_service_pb2, media_pb2
+from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, local_pb2, media_pb2
 
 from server.edit_spec import EditSpec
 from server.errors import ArgumentError
@@ -125,7 +125,28 @@ def test_every_chosen_setting_comes_back_as_it_was_asked(
         guidance_scale=2.25,
         image_guidance_scale=1.0,
         group_size=2,
-        independent_frames=True,
+        attention=edit_pb2.ATTENTION_MODE_CROSS_FRAME,
+        swap_layers=edit_pb2.SWAP_LAYERS_SELF,
+        swap_steps=2,
+        local=local_pb2.LocalSettings(
+            scope=local_pb2.SCOPE_AUTO,
+            phrase="the red ball",
+            dilation_px=0,
+            feather_px=12,
+            schedule=local_pb2.BLEND_SCHEDULE_DELAYED,
+            source_latents=local_pb2.SOURCE_LATENTS_INVERTED,
+        ),
+        adapt=adapt_pb2.AdaptSettings(
+            enabled=True,
+            steps=20,
+            rank=4,
+            learning_rate=0.001,
+            full=True,
+            candidates=3,
+            root_choice=adapt_pb2.RootChoice(
+                frame=47, seed=2**32 - 1, guidance_scale=2.5, image_guidance_scale=1.25
+            ),
+        ),
         output_format=edit_pb2.OUTPUT_FORMAT_H264_MP4,
     )
     job = client.wait_for_end(client.create(spec).name)

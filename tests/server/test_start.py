@@ -17,7 +17,7 @@ from via.v1 import model_service_pb2
 from server.app import LEDGER_NAME, serve
 from server.cli import main, read_config
 from server.config import ServerConfig
-from server.errors import ListenError, StateFolderBusyError
+from server.errors import ListenError, StartError, StateFolderBusyError
 from server.jobs import JobState
 from server.store import JobStore
 from tests.server.conftest import (
@@ -113,6 +113,27 @@ def test_flags_win_over_the_environment_which_wins_over_the_defaults(tmp_path: P
     assert (config.engine.device, config.idle_exit_s) == ("cpu", 90.0)
     assert (config.listen_host, config.listen_port) == ("::1", 7860)
     assert (config.max_queued_jobs, config.token) == (64, None)
+
+
+def test_other_models_are_named_by_flags_and_the_key_only_by_the_environment(
+    tmp_path: Path,
+) -> None:
+    state = ["--state-folder", str(tmp_path)]
+    plain = read_config(state, {}).engine
+    assert (plain.grounder_folder, plain.vision_language) == (None, None)
+    environment = {"VIA_SEGMENTER": str(tmp_path), "VIA_VLM_API_KEY": "very secret"}
+    vlm = ["--vlm-base-url", "http://127.0.0.1:8000/v1", "--vlm-model", "some-vl"]
+    engine = read_config([*state, "--grounder", str(tmp_path), *vlm], environment).engine
+    assert (engine.grounder_folder, engine.segmenter_path) == (tmp_path, tmp_path)
+    assert engine.vision_language is not None
+    assert (engine.vision_language.model, engine.vision_language.api_key) == (
+        "some-vl",
+        "very secret",
+    )
+    assert "very secret" not in repr(engine)
+    for wrong in (vlm[:2], vlm[2:], ["--critic", str(tmp_path / "gone")]):
+        with pytest.raises(StartError, match=wrong[0]):
+            read_config([*state, *wrong], {})
 
 
 def test_without_media_roots_only_local_callers_reach_the_home_folder(tmp_path: Path) -> None:

@@ -14,18 +14,22 @@ from hypothesis import strategies as st
 
 from server.errors import StateDamagedError, StateFolderError, StateTooNewError
 from server.jobs import (
+    AdapterInfo,
+    EditorTuned,
     GroupGathered,
     GroupInfo,
     Job,
     JobChanged,
     JobError,
     JobState,
+    MaskFound,
+    MaskInfo,
     Noted,
 )
 from server.json_values import from_json, to_json
 from server.store import EVENT_KINDS, JobStore
 from tests.server.values import JOB
-from via_engine.edit_types import FinishedChunk, FrameRange
+from via_engine.edit_types import AttentionMode, FinishedChunk, FrameRange
 from via_engine.errors import DiskFullError
 
 RANGES = st.builds(
@@ -72,6 +76,34 @@ def chunk(index: int) -> FinishedChunk:
     return FinishedChunk(
         index=index, frame_range=frames, path=Path(f"/c{index}"), sha256="ab", size_bytes=3
     )
+
+
+@pytest.mark.parametrize(
+    ("independent", "attention"),
+    [("true", AttentionMode.INDEPENDENT), ("false", AttentionMode.GATHER_SWAP)],
+)
+def test_a_ledger_of_the_first_version_is_taken_over(
+    path: Path, independent: str, attention: AttentionMode
+) -> None:
+    store = JobStore(path)
+    store.add(JOB, request_digest="d")
+    store.close()
+    with sqlite3.connect(path) as connection:
+        for table, spec in (("jobs", "$.spec"), ("events", "$.job.spec")):
+            connection.execute(
+                f"UPDATE {table} SET record = json_set(json_remove(record, '{spec}.attention', "
+                f"'{spec}.local'), '{spec}.independent_frames', json('{independent}'))"
+            )
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+
+    store = JobStore(path)
+    (event,) = store.events_after(JOB.id, 0, limit=9)
+    assert isinstance(event.event, JobChanged)
+    for job in (store.job(JOB.id), event.event.job):
+        assert job is not None
+        assert job.spec == replace(JOB.spec, attention=attention)
+    store.close()
 
 
 def test_what_was_stored_is_there_after_opening_again(path: Path) -> None:
@@ -127,7 +159,13 @@ def test_deleting_a_job_takes_its_history_along(path: Path) -> None:
 
 def test_every_kind_of_event_is_read_as_it_was_written(path: Path) -> None:
     store = JobStore(path)
+    adapter = AdapterInfo(
+        path=Path("/a"), file_name="a", root_frame=None, steps=3, reused=True, seconds=0.5,
+        size_bytes=7, sha256="ab",
+    )  # fmt: skip
     samples = [
+        MaskFound(mask=MaskInfo(phrases=("a ball",), frames_with_subject=1, frames_total=2)),
+        EditorTuned(adapter=adapter),
         GroupGathered(group=GroupInfo(group_frames=(0, 47), reused=True, size_bytes=5)),
         Noted(text="x"),
     ]

@@ -39,7 +39,6 @@ SPEC = ResolvedSpec(
     guidance_scale=7.5,
     image_guidance_scale=1.5,
     group_size=4,
-    independent_frames=False,
     output_format=OutputFormat.PRORES_422_HQ_MOV,
 )
 JOB = Job(

@@ -1,6 +1,8 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from via.v1 import adapt_pb2 as _adapt_pb2
+from via.v1 import local_pb2 as _local_pb2
 from via.v1 import media_pb2 as _media_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -16,12 +18,34 @@ class OutputFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTPUT_FORMAT_UNSPECIFIED: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_PRORES_422_HQ_MOV: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_H264_MP4: _ClassVar[OutputFormat]
+
+class AttentionMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ATTENTION_MODE_UNSPECIFIED: _ClassVar[AttentionMode]
+    ATTENTION_MODE_GATHER_SWAP: _ClassVar[AttentionMode]
+    ATTENTION_MODE_CROSS_FRAME: _ClassVar[AttentionMode]
+    ATTENTION_MODE_GATHER_ONLY: _ClassVar[AttentionMode]
+    ATTENTION_MODE_INDEPENDENT: _ClassVar[AttentionMode]
+
+class SwapLayers(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SWAP_LAYERS_UNSPECIFIED: _ClassVar[SwapLayers]
+    SWAP_LAYERS_ALL: _ClassVar[SwapLayers]
+    SWAP_LAYERS_SELF: _ClassVar[SwapLayers]
 OUTPUT_FORMAT_UNSPECIFIED: OutputFormat
 OUTPUT_FORMAT_PRORES_422_HQ_MOV: OutputFormat
 OUTPUT_FORMAT_H264_MP4: OutputFormat
+ATTENTION_MODE_UNSPECIFIED: AttentionMode
+ATTENTION_MODE_GATHER_SWAP: AttentionMode
+ATTENTION_MODE_CROSS_FRAME: AttentionMode
+ATTENTION_MODE_GATHER_ONLY: AttentionMode
+ATTENTION_MODE_INDEPENDENT: AttentionMode
+SWAP_LAYERS_UNSPECIFIED: SwapLayers
+SWAP_LAYERS_ALL: SwapLayers
+SWAP_LAYERS_SELF: SwapLayers
 
 class EditSpec(_message.Message):
-    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "independent_frames", "output_format")
+    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FRAME_RANGE_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
@@ -32,8 +56,13 @@ class EditSpec(_message.Message):
     GUIDANCE_SCALE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_GUIDANCE_SCALE_FIELD_NUMBER: _ClassVar[int]
     GROUP_SIZE_FIELD_NUMBER: _ClassVar[int]
-    INDEPENDENT_FRAMES_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    SWAP_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    SWAP_STEPS_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    ADAPT_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FROM_FIELD_NUMBER: _ClassVar[int]
     source: _media_pb2.MediaSource
     frame_range: _media_pb2.FrameRange
     instruction: str
@@ -44,9 +73,14 @@ class EditSpec(_message.Message):
     guidance_scale: float
     image_guidance_scale: float
     group_size: int
-    independent_frames: bool
     output_format: OutputFormat
-    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., independent_frames: _Optional[bool] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ...) -> None: ...
+    attention: AttentionMode
+    swap_layers: SwapLayers
+    swap_steps: int
+    local: _local_pb2.LocalSettings
+    adapt: _adapt_pb2.AdaptSettings
+    group_from: str
+    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ...) -> None: ...
 
 class EditPlan(_message.Message):
     __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings")

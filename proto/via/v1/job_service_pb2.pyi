@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from via.v1 import adapt_pb2 as _adapt_pb2
 from via.v1 import edit_pb2 as _edit_pb2
 from via.v1 import media_pb2 as _media_pb2
 from google.protobuf.internal import containers as _containers
@@ -32,6 +33,14 @@ class JobStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_STAGE_GATHER: _ClassVar[JobStage]
     JOB_STAGE_SWAP: _ClassVar[JobStage]
     JOB_STAGE_ASSEMBLE: _ClassVar[JobStage]
+    JOB_STAGE_MASK: _ClassVar[JobStage]
+    JOB_STAGE_ADAPT: _ClassVar[JobStage]
+
+class ResultPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESULT_PART_UNSPECIFIED: _ClassVar[ResultPart]
+    RESULT_PART_CLIP: _ClassVar[ResultPart]
+    RESULT_PART_ADAPTER: _ClassVar[ResultPart]
 JOB_STATE_UNSPECIFIED: JobState
 JOB_STATE_QUEUED: JobState
 JOB_STATE_LOADING_MODELS: JobState
@@ -46,6 +55,11 @@ JOB_STAGE_LOAD: JobStage
 JOB_STAGE_GATHER: JobStage
 JOB_STAGE_SWAP: JobStage
 JOB_STAGE_ASSEMBLE: JobStage
+JOB_STAGE_MASK: JobStage
+JOB_STAGE_ADAPT: JobStage
+RESULT_PART_UNSPECIFIED: ResultPart
+RESULT_PART_CLIP: ResultPart
+RESULT_PART_ADAPTER: ResultPart
 
 class JobProgress(_message.Message):
     __slots__ = ("stage", "frames_done", "frames_total", "seconds_per_frame", "eta")
@@ -107,8 +121,36 @@ class GroupInfo(_message.Message):
     size_bytes: int
     def __init__(self, group_frames: _Optional[_Iterable[int]] = ..., reused: _Optional[bool] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
+class MaskInfo(_message.Message):
+    __slots__ = ("phrases", "frames_with_subject", "frames_total")
+    PHRASES_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_WITH_SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    phrases: _containers.RepeatedScalarFieldContainer[str]
+    frames_with_subject: int
+    frames_total: int
+    def __init__(self, phrases: _Optional[_Iterable[str]] = ..., frames_with_subject: _Optional[int] = ..., frames_total: _Optional[int] = ...) -> None: ...
+
+class AdapterInfo(_message.Message):
+    __slots__ = ("root_frame", "steps", "reused", "duration", "file_name", "size_bytes", "sha256")
+    ROOT_FRAME_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    REUSED_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    root_frame: int
+    steps: int
+    reused: bool
+    duration: _duration_pb2.Duration
+    file_name: str
+    size_bytes: int
+    sha256: str
+    def __init__(self, root_frame: _Optional[int] = ..., steps: _Optional[int] = ..., reused: _Optional[bool] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., file_name: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
+
 class Job(_message.Message):
-    __slots__ = ("name", "state", "spec", "request_id", "create_time", "start_time", "end_time", "progress", "error", "result", "group", "attempt", "last_sequence", "notes", "media")
+    __slots__ = ("name", "state", "spec", "request_id", "create_time", "start_time", "end_time", "progress", "error", "result", "group", "attempt", "last_sequence", "notes", "media", "mask", "adapter")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +166,8 @@ class Job(_message.Message):
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: JobState
     spec: _edit_pb2.EditSpec
@@ -139,7 +183,9 @@ class Job(_message.Message):
     last_sequence: int
     notes: _containers.RepeatedScalarFieldContainer[str]
     media: _media_pb2.MediaInfo
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., spec: _Optional[_Union[_edit_pb2.EditSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., group: _Optional[_Union[GroupInfo, _Mapping]] = ..., attempt: _Optional[int] = ..., last_sequence: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ...) -> None: ...
+    mask: MaskInfo
+    adapter: AdapterInfo
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., spec: _Optional[_Union[_edit_pb2.EditSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., group: _Optional[_Union[GroupInfo, _Mapping]] = ..., attempt: _Optional[int] = ..., last_sequence: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ..., mask: _Optional[_Union[MaskInfo, _Mapping]] = ..., adapter: _Optional[_Union[AdapterInfo, _Mapping]] = ...) -> None: ...
 
 class CreateJobRequest(_message.Message):
     __slots__ = ("request_id", "spec")
@@ -194,7 +240,7 @@ class WatchJobRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
 
 class WatchJobResponse(_message.Message):
-    __slots__ = ("sequence", "job", "progress", "group", "chunk", "log_line", "heartbeat")
+    __slots__ = ("sequence", "job", "progress", "group", "chunk", "log_line", "heartbeat", "mask", "adapter")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +248,8 @@ class WatchJobResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     LOG_LINE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     job: Job
     progress: JobProgress
@@ -209,7 +257,9 @@ class WatchJobResponse(_message.Message):
     chunk: ChunkDone
     log_line: LogLine
     heartbeat: Heartbeat
-    def __init__(self, sequence: _Optional[int] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., group: _Optional[_Union[GroupInfo, _Mapping]] = ..., chunk: _Optional[_Union[ChunkDone, _Mapping]] = ..., log_line: _Optional[_Union[LogLine, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ...) -> None: ...
+    mask: MaskInfo
+    adapter: AdapterInfo
+    def __init__(self, sequence: _Optional[int] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., progress: _Optional[_Union[JobProgress, _Mapping]] = ..., group: _Optional[_Union[GroupInfo, _Mapping]] = ..., chunk: _Optional[_Union[ChunkDone, _Mapping]] = ..., log_line: _Optional[_Union[LogLine, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., mask: _Optional[_Union[MaskInfo, _Mapping]] = ..., adapter: _Optional[_Union[AdapterInfo, _Mapping]] = ...) -> None: ...
 
 class ChunkDone(_message.Message):
     __slots__ = ("index", "frame_range")
@@ -295,6 +345,22 @@ class PreviewFrameResponse(_message.Message):
     height: int
     def __init__(self, png: _Optional[bytes] = ..., source_png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
+class ProposeRootsRequest(_message.Message):
+    __slots__ = ("spec", "count")
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    spec: _edit_pb2.EditSpec
+    count: int
+    def __init__(self, spec: _Optional[_Union[_edit_pb2.EditSpec, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class ProposeRootsResponse(_message.Message):
+    __slots__ = ("candidate", "sheet_png")
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    SHEET_PNG_FIELD_NUMBER: _ClassVar[int]
+    candidate: _adapt_pb2.RootCandidate
+    sheet_png: bytes
+    def __init__(self, candidate: _Optional[_Union[_adapt_pb2.RootCandidate, _Mapping]] = ..., sheet_png: _Optional[bytes] = ...) -> None: ...
+
 class UploadMediaRequest(_message.Message):
     __slots__ = ("file_name", "data")
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -314,14 +380,16 @@ class UploadMediaResponse(_message.Message):
     def __init__(self, upload_id: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class ReadResultRequest(_message.Message):
-    __slots__ = ("name", "offset_bytes", "limit_bytes")
+    __slots__ = ("name", "offset_bytes", "limit_bytes", "part")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OFFSET_BYTES_FIELD_NUMBER: _ClassVar[int]
     LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
     name: str
     offset_bytes: int
     limit_bytes: int
-    def __init__(self, name: _Optional[str] = ..., offset_bytes: _Optional[int] = ..., limit_bytes: _Optional[int] = ...) -> None: ...
+    part: ResultPart
+    def __init__(self, name: _Optional[str] = ..., offset_bytes: _Optional[int] = ..., limit_bytes: _Optional[int] = ..., part: _Optional[_Union[ResultPart, str]] = ...) -> None: ...
 
 class ReadResultResponse(_message.Message):
     __slots__ = ("data",)

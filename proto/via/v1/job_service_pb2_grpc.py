@@ -81,6 +81,11 @@ class JobServiceStub:
                 request_serializer=via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.SerializeToString,
                 response_deserializer=via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.FromString,
                 _registered_method=True)
+        self.ProposeRoots = channel.unary_stream(
+                '/via.v1.JobService/ProposeRoots',
+                request_serializer=via_dot_v1_dot_job__service__pb2.ProposeRootsRequest.SerializeToString,
+                response_deserializer=via_dot_v1_dot_job__service__pb2.ProposeRootsResponse.FromString,
+                _registered_method=True)
         self.UploadMedia = channel.stream_unary(
                 '/via.v1.JobService/UploadMedia',
                 request_serializer=via_dot_v1_dot_job__service__pb2.UploadMediaRequest.SerializeToString,
@@ -161,15 +166,23 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeRoots(self, request, context):
+        """Edits root frames in several ways for the caller to choose from: the candidates, best first,
+        then a sheet of all. Cancelling the call stops the work.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UploadMedia(self, request_iterator, context):
-        """Sends a media file to the server, for machines that share no disk.
+        """Sends a media file, mask, picture or adapter to the server, for machines that share no disk.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadResult(self, request, context):
-        """Reads the finished clip in pieces of at most 1 MiB; resumable by offset.
+        """Reads a job's finished clip or its adapter in pieces of at most 1 MiB; resumable by offset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -222,6 +235,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.PreviewFrame,
                     request_deserializer=via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.FromString,
                     response_serializer=via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.SerializeToString,
+            ),
+            'ProposeRoots': grpc.unary_stream_rpc_method_handler(
+                    servicer.ProposeRoots,
+                    request_deserializer=via_dot_v1_dot_job__service__pb2.ProposeRootsRequest.FromString,
+                    response_serializer=via_dot_v1_dot_job__service__pb2.ProposeRootsResponse.SerializeToString,
             ),
             'UploadMedia': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadMedia,
@@ -479,6 +497,33 @@ class JobService:
             '/via.v1.JobService/PreviewFrame',
             via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.SerializeToString,
             via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeRoots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/via.v1.JobService/ProposeRoots',
+            via_dot_v1_dot_job__service__pb2.ProposeRootsRequest.SerializeToString,
+            via_dot_v1_dot_job__service__pb2.ProposeRootsResponse.FromString,
             options,
             channel_credentials,
             insecure,
