@@ -41,6 +41,7 @@ FRAMES_PER_FAMILY = 2
 # Half of what the editor sees has the size it works at.
 SIZES = ((256, 144), (128, 128), (256, 144), (160, 96))
 _VISIBLE_SHARE = 0.015
+_OBJECT_EDITS: tuple[Edit, ...] = ("recolour", "kind", "remove", "material")
 
 Encoder = Callable[[np.ndarray], Tensor]
 
@@ -81,7 +82,11 @@ class _Gatherer:
 
 
 def build_family(seed: int, *, width: int, height: int) -> Family:
-    """The family of a seed; a quarter of them are photo-like pictures with global edits only."""
+    """The family of a seed; a quarter of them are photo-like pictures with global edits only.
+
+    Every object that shows and can be named is edited: were it one a scene, the picture alone
+    would tell which, and the words that name it would not be learned.
+    """
     chance = np.random.default_rng((19, seed))
     if chance.random() < PHOTO_LIKE_SHARE:
         return _photo_family(seed, chance)
@@ -90,7 +95,8 @@ def build_family(seed: int, *, width: int, height: int) -> Family:
         index = int(chance.integers(len(scene.objects)))
         frames = _frames_showing(scene, index, chance, width, height)
         if frames and naming(scene, index, with_colour=False):
-            return _world_family(scene, index, frames, chance)
+            others = _others_showing(scene, index, frames, width, height)
+            return _world_family(scene, (index, *others), frames, chance)
     raise AssertionError("no scene showed its object in a hundred tries")
 
 
@@ -141,10 +147,12 @@ class PairTable:
 
     `latents` is (pictures, 16, rows, columns) float16; picture p + 1 is the second frame of
     picture p. `rows` is (pairs, 3) int64: source picture, target picture, instruction.
-    `rows_by_edit` lists the rows of each form of edit.
+    `rows_by_edit` lists the rows of each form of edit. `touched` is (pictures, 1, rows, columns)
+    float16: how much any edit of an object changes that place of the picture, in latent units.
     """
 
     latents: Tensor
+    touched: Tensor
     rows: Tensor
     instructions: tuple[Instruction, ...]
     rows_by_edit: dict[Edit, Tensor]
@@ -181,9 +189,25 @@ def _table(latents: Tensor, rows: Tensor, instructions: tuple[Instruction, ...])
         edit: torch.nonzero(torch.tensor([other == edit for other in edits])[rows[:, 2]]).flatten()
         for edit in dict.fromkeys(edits)
     }
+    local = torch.cat([rows_by_edit[edit] for edit in _OBJECT_EDITS if edit in rows_by_edit])
     return PairTable(
-        latents=latents, rows=rows, instructions=instructions, rows_by_edit=rows_by_edit
+        latents=latents,
+        touched=_touched(latents, rows[local]),
+        rows=rows,
+        instructions=instructions,
+        rows_by_edit=rows_by_edit,
     )
+
+
+def _touched(latents: Tensor, rows: Tensor) -> Tensor:
+    """For every picture, the greatest change any of its edits makes, averaged over channels."""
+    found = latents.new_zeros((len(latents), 1, *latents.shape[2:]))
+    for source, target, _ in rows.tolist():
+        pictures = slice(source, source + FRAMES_PER_FAMILY)
+        changed = (latents[target : target + FRAMES_PER_FAMILY] - latents[pictures]).float()
+        changed = changed.abs().mean(1, keepdim=True).half()
+        found[pictures] = torch.maximum(found[pictures], changed)
+    return found
 
 
 def _photo_family(seed: int, chance: np.random.Generator) -> Family:
@@ -199,19 +223,26 @@ def _photo_family(seed: int, chance: np.random.Generator) -> Family:
 
 
 def _world_family(
-    scene: Scene, index: int, frames: tuple[int, ...], chance: np.random.Generator
+    scene: Scene, shown: tuple[int, ...], frames: tuple[int, ...], chance: np.random.Generator
 ) -> Family:
     family = _Gatherer(scene)
-    with_colour = bool(chance.random() < 0.25)
-    coloured = _add_colours(family, scene, index, with_colour, chance)
-    shaped = _add_kinds(family, scene, index, with_colour, chance)
-    for member in sorted({*coloured, *shaped}):
-        _add_edit(family, member, index, Instruction(edit="remove"), with_colour=with_colour)
-    _add_material(family, coloured, index, with_colour, str(chance.choice(MATERIALS)))
+    for index in shown:
+        _add_object_edits(family, scene, index, chance, values=3 if len(shown) == 1 else 2)
     _add_backgrounds(family, scene, chance)
     times = chance.permutation(TIMES)[:2] if scene.time == "day" else ()
     _add_looks(family, scene, tuple(times), (str(chance.choice(STYLES)),))
     return Family(members=tuple(family.members), pairs=tuple(family.pairs), frames=frames)
+
+
+def _add_object_edits(
+    family: _Gatherer, scene: Scene, index: int, chance: np.random.Generator, *, values: int
+) -> None:
+    with_colour = bool(chance.random() < 0.25)
+    coloured = _add_colours(family, scene, index, with_colour, chance, values)
+    shaped = _add_kinds(family, scene, index, with_colour, chance)
+    for member in sorted({*coloured, *shaped}):
+        _add_edit(family, member, index, Instruction(edit="remove"), with_colour=with_colour)
+    _add_material(family, coloured, index, with_colour, str(chance.choice(MATERIALS)))
 
 
 def _add_colours(
@@ -220,6 +251,7 @@ def _add_colours(
     index: int,
     with_colour: bool,
     chance: np.random.Generator,
+    values: int,
 ) -> list[int]:
     taken = {thing.colour for thing in scene.objects}
     free = [colour for colour in PALETTE if colour not in taken]
@@ -230,7 +262,7 @@ def _add_colours(
                 scene, Instruction(edit="recolour", value=str(value), kind=kind, colour=colour)
             )
         )
-        for value in chance.permutation(free)[:3]
+        for value in chance.permutation(free)[:values]
     ]
     for source in members:
         _add_recolours(family, source, index, members, with_colour)
@@ -336,3 +368,21 @@ def _frames_showing(
         if mask.mean() > _VISIBLE_SHARE:
             found.append(int(frame))
     return tuple(found[:FRAMES_PER_FAMILY]) if len(found) >= FRAMES_PER_FAMILY else ()
+
+
+def _others_showing(
+    scene: Scene, index: int, frames: tuple[int, ...], width: int, height: int
+) -> tuple[int, ...]:
+    """Further objects that words single out and that show in every frame of the family."""
+
+    def shows(other: int) -> bool:
+        areas = [
+            object_mask(scene, other, frame, width=width, height=height).mean() for frame in frames
+        ]
+        return min(areas) > _VISIBLE_SHARE
+
+    return tuple(
+        other
+        for other in range(len(scene.objects))
+        if other != index and naming(scene, other, with_colour=False) and shows(other)
+    )

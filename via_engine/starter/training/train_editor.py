@@ -32,12 +32,12 @@ from via_engine.starter.training.training_run import EditorSettings, TrainingRun
 from via_engine.starter.world.vocabulary import Edit, wordings
 
 EDIT_SHARES: dict[Edit, float] = {
-    "recolour": 0.24,
+    "recolour": 0.28,
     "vague_recolour": 0.1,
     "kind": 0.33,
     "remove": 0.07,
-    "background": 0.1,
-    "time": 0.07,
+    "background": 0.07,
+    "time": 0.06,
     "style": 0.04,
     "material": 0.05,
 }
@@ -63,13 +63,15 @@ class Batch:
     """Encoded pairs with their words.
 
     `source` and `target` are (batch, 16, rows, columns) float32 latents, `tokens` is
-    (batch, MAX_TOKENS) int64. When `gathered`, entries 2 i and 2 i + 1 are two frames of one
+    (batch, MAX_TOKENS) int64; `touched` is (batch, 1, rows, columns): how much any edit of any
+    object would change the source there, see `PairTable`. When `gathered`, entries 2 i and 2 i + 1 are two frames of one
     scene under the same edit.
     """
 
     source: Tensor
     target: Tensor
     tokens: Tensor
+    touched: Tensor
     gathered: bool
 
 
@@ -207,7 +209,7 @@ def _start_as_identity(unet: UNet2DConditionModel) -> None:
 def _editor_loss(
     unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scheduler: DDIMScheduler, batch: Batch
 ) -> Tensor:
-    """Weighted squared error of the velocity; changed places and high noise count more."""
+    """Weighted squared error of the velocity; high noise and objects, any of them, count more."""
     size = len(batch.source)
     device = batch.source.device
     timesteps = (1000 * (1 - torch.rand(size, device=device) ** 1.6)).long().clamp(0, 999)
@@ -223,7 +225,7 @@ def _editor_loss(
         latents = torch.cat([noisy, source], dim=1).contiguous(memory_format=torch.channels_last)
         found = unet(latents, timesteps, encoder_hidden_states=words, return_dict=False)[0]
     changed = (batch.target - batch.source).abs().mean(1, keepdim=True)
-    weight = 1 + 3 * (changed / 0.5).clamp(max=1)
+    weight = 1 + 3 * (torch.maximum(changed, batch.touched) / 0.5).clamp(max=1)
     return torch.as_tensor((weight * (found.float() - velocity).square()).mean())
 
 
@@ -309,7 +311,8 @@ def _draw(
     source = table.latents[chosen[:, 0] + frame].float()
     target = table.latents[chosen[:, 1] + frame].float()
     tokens = torch.stack([_tokens(tokenizer, text) for text in texts])
-    return Batch(source=source, target=target, tokens=tokens, gathered=gathered)
+    touched = table.touched[chosen[:, 0] + frame].float()
+    return Batch(source=source, target=target, tokens=tokens, touched=touched, gathered=gathered)
 
 
 def _wording(table: PairTable, number: int, chance: np.random.Generator) -> str:
@@ -332,6 +335,7 @@ def _close_ups(batch: Batch, chance: np.random.Generator) -> Batch:
         batch,
         source=_cut(batch.source, places),
         target=_cut(batch.target, places),
+        touched=_cut(batch.touched, places),
     )
 
 
@@ -347,6 +351,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
         source=batch.source.to(device),
         target=batch.target.to(device),
         tokens=batch.tokens.to(device),
+        touched=batch.touched.to(device),
     )
 
 
