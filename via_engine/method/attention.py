@@ -9,6 +9,9 @@ Swap (eq. 9): every frame attends to the keys and values of the whole group and 
 which are not even computed. All frames of a branch share them, so frames fold into the query
 length.
 
+Cross-frame attention (eq. 4) swaps without that gather: while recording, each group frame attends
+to itself.
+
 The batch inside the UNet is [branch 1 × frames, branch 2 × frames, …]; queries of a guidance
 branch meet keys and values of the same branch.
 """
@@ -18,7 +21,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +30,31 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
+from via_engine.edit_types import AttentionMode, SwapLayers
 from via_engine.errors import ModelError
 from via_engine.method.attention_group import AttentionGroup, GroupRecording, KeysValues
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharing:
+    """Where frames attend to the group; as it stands the whole method.
+
+    Attributes:
+        mode: what the group's frames look at while they are recorded.
+        layers: the layers that record and share; the others keep the stock attention.
+        steps: first steps that do; in later ones every frame attends to itself. None is all.
+    """
+
+    mode: AttentionMode = AttentionMode.GATHER_SWAP
+    layers: SwapLayers = SwapLayers.ALL
+    steps: int | None = None
+
+    def covers(self, step_index: int) -> bool:
+        """Whether frames share in step `step_index`, counted from 0."""
+        return self.steps is None or step_index < self.steps
+
+
+GATHER_AND_SWAP: Final = Sharing()
 
 
 class StepCursor:
@@ -42,33 +69,43 @@ class StepCursor:
 
 
 @contextmanager
-def gathering(unet: UNet2DConditionModel, recording: GroupRecording) -> Iterator[StepCursor]:
+def gathering(
+    unet: UNet2DConditionModel, recording: GroupRecording, sharing: Sharing = GATHER_AND_SWAP
+) -> Iterator[StepCursor]:
     """While open, `unet` takes exactly the group frames and `recording` keeps their keys, values.
 
     Move the cursor before every call of the UNet. The former processors come back on exit.
     """
     cursor = StepCursor()
-    with _processors(unet, lambda layer: _GatherProcessor(layer, cursor, recording)):
+    with _processors(
+        unet, sharing.layers, lambda layer: _GatherProcessor(layer, cursor, sharing, recording)
+    ):
         yield cursor
 
 
 @contextmanager
-def swapping(unet: UNet2DConditionModel, group: AttentionGroup) -> Iterator[StepCursor]:
+def swapping(
+    unet: UNet2DConditionModel, group: AttentionGroup, sharing: Sharing = GATHER_AND_SWAP
+) -> Iterator[StepCursor]:
     """While open, every frame that goes through `unet` attends to `group` instead of itself.
 
     Move the cursor before every call of the UNet. The former processors come back on exit.
     """
     cursor = StepCursor()
-    with _processors(unet, lambda layer: _SwapProcessor(layer, cursor, group)):
+    with _processors(
+        unet, sharing.layers, lambda layer: _SwapProcessor(layer, cursor, sharing, group)
+    ):
         yield cursor
 
 
 @contextmanager
 def _processors(
-    unet: UNet2DConditionModel, make: Callable[[str], _GroupProcessor]
+    unet: UNet2DConditionModel, layers: SwapLayers, make: Callable[[str], _GroupProcessor]
 ) -> Iterator[None]:
     former = dict(unet.attn_processors)
-    for layer, processor in former.items():
+    sharing = [layer for layer in former if layers is SwapLayers.ALL or _is_self(unet, layer)]
+    for layer in sharing:
+        processor = former[layer]
         # Subclasses and other processors compute something else, which swapping would undo.
         if type(processor) not in (AttnProcessor, AttnProcessor2_0):
             raise ModelError(
@@ -76,19 +113,25 @@ def _processors(
                 "stock attention of the model, so take that adapter or fusion off first"
             )
     try:
-        unet.set_attn_processor({layer: make(layer) for layer in former})
+        unet.set_attn_processor(former | {layer: make(layer) for layer in sharing})
         yield
     finally:
         # set_attn_processor empties the dict it is given.
         unet.set_attn_processor(dict(former))
 
 
+def _is_self(unet: UNet2DConditionModel, layer: str) -> bool:
+    """Whether the layer takes keys and values from what it takes queries from."""
+    return not unet.get_submodule(layer.removesuffix(".processor")).is_cross_attention
+
+
 class _GroupProcessor(ABC):
     """diffusers' AttnProcessor2_0 with the source of keys and values left open."""
 
-    def __init__(self, layer: str, cursor: StepCursor) -> None:
+    def __init__(self, layer: str, cursor: StepCursor, sharing: Sharing) -> None:
         self.layer = layer
         self.cursor = cursor
+        self.sharing = sharing
 
     def __call__(
         self,
@@ -104,7 +147,9 @@ class _GroupProcessor(ABC):
         context = encoder_hidden_states
         if context is not None and attn.norm_cross:
             context = attn.norm_encoder_hidden_states(context)
-        attended = self.attend(attn, tokens, context)
+        is_shared = self.sharing.covers(self.cursor.step_index)
+        attend = self.attend if is_shared else _attend_to_own
+        attended = attend(attn, tokens, context)
         projected: Tensor = attn.to_out[1](attn.to_out[0](attended))
         if hidden_states.ndim == 4:
             projected = projected.transpose(-1, -2).reshape(hidden_states.shape)
@@ -122,8 +167,10 @@ class _GroupProcessor(ABC):
 
 
 class _GatherProcessor(_GroupProcessor):
-    def __init__(self, layer: str, cursor: StepCursor, recording: GroupRecording) -> None:
-        super().__init__(layer, cursor)
+    def __init__(
+        self, layer: str, cursor: StepCursor, sharing: Sharing, recording: GroupRecording
+    ) -> None:
+        super().__init__(layer, cursor, sharing)
         self.recording = recording
 
     def attend(self, attn: Attention, tokens: Tensor, context: Tensor | None) -> Tensor:
@@ -133,18 +180,22 @@ class _GatherProcessor(_GroupProcessor):
         own = KeysValues(
             keys=_heads(attn, attn.to_k(source), attn.norm_k, branches).contiguous(),
             values=_heads(attn, attn.to_v(source), None, branches).contiguous(),
+            frames=source.shape[0] // branches,
         )
         step_index = self.cursor.step_index
         own = self.recording.keep(self.layer, step_index, own, may_repeat=context is not None)
         query = _heads(attn, attn.to_q(tokens), attn.norm_q, branches)
-        is_shared = source.shape[0] == branches
-        attended = _attention(query, own) if is_shared else _block_causal(query, own, frames)
-        return _unfold(attended, tokens)
+        if own.frames == 1:
+            return _unfold(_attention(query, own), tokens)
+        is_gather = self.sharing.mode is not AttentionMode.CROSS_FRAME
+        return _unfold(_frame_by_frame(query, own, sees_earlier=is_gather), tokens)
 
 
 class _SwapProcessor(_GroupProcessor):
-    def __init__(self, layer: str, cursor: StepCursor, group: AttentionGroup) -> None:
-        super().__init__(layer, cursor)
+    def __init__(
+        self, layer: str, cursor: StepCursor, sharing: Sharing, group: AttentionGroup
+    ) -> None:
+        super().__init__(layer, cursor, sharing)
         self.group = group
 
     def attend(self, attn: Attention, tokens: Tensor, context: Tensor | None) -> Tensor:
@@ -190,15 +241,26 @@ def _attention(query: Tensor, seen: KeysValues) -> Tensor:
     return F.scaled_dot_product_attention(query, seen.keys, seen.values)
 
 
-def _block_causal(query: Tensor, own: KeysValues, frames: int) -> Tensor:
-    """Attention of frame 0 to itself and of frame j to frames 0 … j-1."""
-    key_tokens = own.keys.shape[2] // frames
+def _frame_by_frame(query: Tensor, own: KeysValues, *, sees_earlier: bool) -> Tensor:
+    """Attention of frame j to frames 0 … j-1, and of frame 0 to itself; else of each to itself."""
     attended = []
-    for index, frame_query in enumerate(query.chunk(frames, dim=2)):
-        end = max(index, 1) * key_tokens
-        seen = KeysValues(keys=own.keys[:, :, :end], values=own.values[:, :, :end])
+    for index, frame_query in enumerate(query.chunk(own.frames, dim=2)):
+        is_earlier = sees_earlier and index > 0
+        seen = own.of_frames(0, index) if is_earlier else own.of_frames(index, index + 1)
         attended.append(_attention(frame_query, seen))
     return torch.cat(attended, dim=2)
+
+
+def _attend_to_own(attn: Attention, tokens: Tensor, context: Tensor | None) -> Tensor:
+    """Stock attention: every frame of every branch to its own keys and values."""
+    source = tokens if context is None else context
+    batch = tokens.shape[0]
+    own = KeysValues(
+        keys=_heads(attn, attn.to_k(source), attn.norm_k, batch),
+        values=_heads(attn, attn.to_v(source), None, batch),
+        frames=1,
+    )
+    return _unfold(_attention(_heads(attn, attn.to_q(tokens), attn.norm_q, batch), own), tokens)
 
 
 def _without_copies(context: Tensor, branches: int, frames: int) -> Tensor:

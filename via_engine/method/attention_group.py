@@ -16,17 +16,27 @@ from via_engine.errors import ModelError
 class KeysValues:
     """Keys and values of one layer at one step, in the layout attention takes.
 
-    Both are contiguous (branch, head, group frame × token, channel of a head), in the model's
-    dtype on its device. Cross-attention keeps one frame's tokens where all frames share them.
+    Both are (branch, head, group frame × token, channel of a head), in the model's dtype on its
+    device. `frames` is the number of frames they come from: cross-attention keeps one frame's
+    tokens where all frames share them.
     """
 
     keys: Tensor
     values: Tensor
+    frames: int
 
     @property
     def size_bytes(self) -> int:
         """Memory both tensors hold."""
         return self.keys.nbytes + self.values.nbytes
+
+    def of_frames(self, start: int, end: int) -> KeysValues:
+        """Those of frames `start` to `end`, half-open, sharing this memory."""
+        tokens = self.keys.shape[2] // self.frames
+        part = slice(start * tokens, end * tokens)
+        return KeysValues(
+            keys=self.keys[:, :, part], values=self.values[:, :, part], frames=end - start
+        )
 
     def equals(self, other: KeysValues) -> bool:
         """Whether shapes and all numbers are the same."""
@@ -62,6 +72,23 @@ class AttentionGroup:
                 f"(it covers {self.steps} steps); gather it again with the model and steps in use"
             )
         return found
+
+    def seen_by(self, index: int) -> AttentionGroup:
+        """What group frame `index` saw while it was gathered: those before it, the first itself.
+
+        It shares this group's memory.
+        """
+        count = max(index, 1)
+        entries = {
+            place: entry if entry.frames == 1 else entry.of_frames(0, count)
+            for place, entry in self.entries.items()
+        }
+        return AttentionGroup(
+            group_frames=self.group_frames[:count],
+            steps=self.steps,
+            size_bytes=self.size_bytes,
+            entries=MappingProxyType(entries),
+        )
 
 
 class GroupRecording:

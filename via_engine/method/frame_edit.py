@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from via_engine.errors import ModelError
-from via_engine.method.attention import gathering, swapping
+from via_engine.edit_types import (
+    AttentionMode,
+    BlendSchedule,
+    RootChoice,
+    SourceLatents,
+    SwapLayers,
+)
+from via_engine.errors import ModelError, RequestError
+from via_engine.method.attention import Sharing, gathering, swapping
 from via_engine.method.attention_group import AttentionGroup, GroupRecording
+from via_engine.method.blending import LatentBlend, invert
 from via_engine.method.sampling import denoise, initial_noise
 from via_engine.models.editors import InstructPix2PixEditor
 
@@ -33,18 +41,26 @@ class FrameEdit:
 
     Attributes:
         editor: the image editor; left as it was after every call.
-        noise: (1, C, h, w), float32; all frames start from it.
+        guidance_scale, image_guidance_scale: one number for all frames, or (B, 1, 1, 1).
+        noise: float32, what the frames start from: (1, C, h, w), the same for all, or
+            (B, C, h, w).
         text: (1, L, D), the encoded instruction.
         null_text: (1, L, D), the encoded empty instruction.
+        sharing: how the frames attend to the group.
+        blend_schedule: how the edit takes over inside the masks.
+        source_latents: where the source's latents outside the masks come from.
     """
 
     editor: InstructPix2PixEditor
     steps: int
-    guidance_scale: float
-    image_guidance_scale: float
+    guidance_scale: float | Tensor
+    image_guidance_scale: float | Tensor
     noise: Tensor
     text: Tensor
     null_text: Tensor
+    sharing: Sharing
+    blend_schedule: BlendSchedule
+    source_latents: SourceLatents
 
     @classmethod
     def prepare(
@@ -58,8 +74,22 @@ class FrameEdit:
         image_guidance_scale: float,
         width: int,
         height: int,
+        attention: AttentionMode = AttentionMode.GATHER_SWAP,
+        swap_layers: SwapLayers = SwapLayers.ALL,
+        swap_steps: int | None = None,
+        blend_schedule: BlendSchedule = BlendSchedule.CONSTANT,
+        source_latents: SourceLatents = SourceLatents.RENOISED,
     ) -> FrameEdit:
-        """Encodes the instruction and draws the noise for pictures of `width` × `height` pixels."""
+        """Encodes the instruction and draws the noise for pictures of `width` × `height` pixels.
+
+        Raises:
+            RequestError: `swap_steps` is below 1.
+        """
+        if swap_steps is not None and swap_steps < 1:
+            raise RequestError(
+                f"{swap_steps} steps with the group's attention; take at least 1, or attention "
+                f"{AttentionMode.INDEPENDENT.value!r} for none"
+            )
         scale = editor.latent_scale
         shape = (1, editor.latent_channels, height // scale, width // scale)
         return cls(
@@ -70,11 +100,30 @@ class FrameEdit:
             noise=initial_noise(seed, shape).to(editor.device),
             text=editor.encode_instruction(instruction),
             null_text=editor.encode_instruction(""),
+            sharing=Sharing(mode=attention, layers=swap_layers, steps=swap_steps),
+            blend_schedule=blend_schedule,
+            source_latents=source_latents,
+        )
+
+    def under(self, choices: Sequence[RootChoice]) -> FrameEdit:
+        """The same edit with seed and guidance of each choice, for a batch of as many frames."""
+        noises = [initial_noise(one.seed, (1, *self.noise.shape[1:])) for one in choices]
+        text_scales = [one.guidance_scale for one in choices]
+        image_scales = [one.image_guidance_scale for one in choices]
+        return replace(
+            self,
+            noise=torch.cat(noises).to(self.noise),
+            guidance_scale=self.noise.new_tensor(text_scales).view(-1, 1, 1, 1),
+            image_guidance_scale=self.noise.new_tensor(image_scales).view(-1, 1, 1, 1),
         )
 
     @torch.inference_mode()
     def gather(
-        self, frames: Tensor, group_frames: tuple[int, ...], check: Callable[[], None]
+        self,
+        frames: Tensor,
+        group_frames: tuple[int, ...],
+        check: Callable[[], None],
+        masks: Tensor | None = None,
     ) -> AttentionGroup:
         """The group's keys and values; the pictures made on the way are not kept.
 
@@ -82,41 +131,123 @@ class FrameEdit:
             frames: (k, 3, H, W), RGB, 0 to 1, the pictures of `group_frames` in order.
             group_frames: their numbers in the media.
             check: called before every step; raises to stop.
-        """
-        recording = GroupRecording(group_frames)
-        with _memory_errors(self.editor, frames):
-            image_latents = self.editor.encode_frames(frames)
-            with gathering(self.editor.unet, recording) as cursor:
-                self._denoise(image_latents, check, cursor.begin_step)
-        return recording.finish()
-
-    @torch.inference_mode()
-    def apply(
-        self, frames: Tensor, group: AttentionGroup | None, check: Callable[[], None]
-    ) -> EditedFrames:
-        """Edits frames (B, 3, H, W), RGB, 0 to 1.
-
-        Each frame attends to `group`; with None each attends to itself, in the stock attention.
-        `check` is called before every step and raises to stop.
+            masks: (k, 1, h, w), 0 to 1, at latent size, where the edit goes; None is everywhere.
 
         Raises:
             ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
         """
+        recording = GroupRecording(group_frames)
         with _memory_errors(self.editor, frames):
             image_latents = self.editor.encode_frames(frames)
+            blend = self._blend(image_latents, masks, check)
+            with gathering(self.editor.unet, recording, self.sharing) as cursor:
+                self._denoise(
+                    image_latents, blend, check, cursor.begin_step, first_steps=self.sharing.steps
+                )
+        return recording.finish()
+
+    @torch.inference_mode()
+    def apply(
+        self,
+        frames: Tensor,
+        group: AttentionGroup | None,
+        check: Callable[[], None],
+        masks: Tensor | None = None,
+        frame_numbers: Sequence[int] | None = None,
+    ) -> EditedFrames:
+        """Edits frames (B, 3, H, W), RGB, 0 to 1.
+
+        Each frame attends to `group`; with None each attends to itself, in the stock attention.
+
+        Args:
+            frames: the pictures.
+            group: what `gather` gave, with this edit's own `sharing`.
+            check: called before every step; raises to stop.
+            masks: (B, 1, h, w), 0 to 1, at latent size, where the edit goes; None is everywhere.
+                Where a mask is 0, `edited` comes from the same latents as `round_trip`.
+            frame_numbers: the pictures' numbers in the media the group is of, read with
+                AttentionMode.GATHER_ONLY alone: frames of the group are edited as they were
+                gathered, all others by themselves. None: no frame is of the group.
+
+        Raises:
+            ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
+        """
+        if group is not None and self.sharing.mode is AttentionMode.GATHER_ONLY:
+            return self._as_gathered(frames, group, check, masks, frame_numbers or ())
+        with _memory_errors(self.editor, frames):
+            image_latents = self.editor.encode_frames(frames)
+            blend = self._blend(image_latents, masks, check)
             if group is None:
-                latents = self._denoise(image_latents, check, _no_cursor)
+                latents = self._denoise(image_latents, blend, check, _no_cursor)
             else:
-                with swapping(self.editor.unet, group) as cursor:
-                    latents = self._denoise(image_latents, check, cursor.begin_step)
-            scale = self.editor.vae.config.scaling_factor
+                with swapping(self.editor.unet, group, self.sharing) as cursor:
+                    latents = self._denoise(image_latents, blend, check, cursor.begin_step)
             return EditedFrames(
                 edited=self.editor.decode_latents(latents),
-                round_trip=self.editor.decode_latents(image_latents * scale),
+                round_trip=self.editor.decode_latents(self._source(image_latents)),
             )
 
+    def _blend(
+        self, image_latents: Tensor, masks: Tensor | None, check: Callable[[], None]
+    ) -> LatentBlend | None:
+        """What mixes the source in; it takes the model with the stock attention."""
+        if masks is None:
+            return None
+        source, trajectory = self._source(image_latents), None
+        if self.source_latents is SourceLatents.INVERTED:
+            trajectory = invert(
+                self.editor.unet,
+                self.editor.make_scheduler(self.steps),
+                source_latents=source,
+                image_latents=image_latents,
+                null_text=self.null_text,
+                check=check,
+            )
+        return LatentBlend(
+            source_latents=source,
+            noise=self.noise,
+            mask=masks.to(source),
+            schedule=self.blend_schedule,
+            trajectory=trajectory,
+        )
+
+    def _source(self, image_latents: Tensor) -> Tensor:
+        """The source as denoising would leave it: in its scale, and laid out alike.
+
+        Convolutions round by layout, and equal latents shall be equal pictures.
+        """
+        scaled: Tensor = image_latents * self.editor.vae.config.scaling_factor
+        return scaled.contiguous()
+
+    def _as_gathered(
+        self,
+        frames: Tensor,
+        group: AttentionGroup,
+        check: Callable[[], None],
+        masks: Tensor | None,
+        frame_numbers: Sequence[int],
+    ) -> EditedFrames:
+        """Frames of the group see what they saw in the gather, every other frame itself."""
+        groups = {number: group.seen_by(index) for index, number in enumerate(group.group_frames)}
+        seen = [groups.get(number) for number in frame_numbers] or [None] * len(frames)
+        edit = replace(self, sharing=replace(self.sharing, mode=AttentionMode.GATHER_SWAP))
+        results = [
+            edit.apply(frames[[place]], one, check, None if masks is None else masks[[place]])
+            for place, one in enumerate(seen)
+        ]
+        return EditedFrames(
+            edited=torch.cat([result.edited for result in results]),
+            round_trip=torch.cat([result.round_trip for result in results]),
+        )
+
     def _denoise(
-        self, image_latents: Tensor, check: Callable[[], None], move: Callable[[int], None]
+        self,
+        image_latents: Tensor,
+        blend: LatentBlend | None,
+        check: Callable[[], None],
+        move: Callable[[int], None],
+        *,
+        first_steps: int | None = None,
     ) -> Tensor:
         def begin_step(step_index: int) -> None:
             check()
@@ -125,13 +256,15 @@ class FrameEdit:
         latents = denoise(
             self.editor.unet,
             self.editor.make_scheduler(self.steps),
-            noise=self.noise,
+            noise=self.noise if blend is None else blend.start,
             image_latents=image_latents,
             text=self.text,
             null_text=self.null_text,
             guidance_scale=self.guidance_scale,
             image_guidance_scale=self.image_guidance_scale,
             begin_step=begin_step,
+            blend=blend,
+            first_steps=first_steps,
         )
         if not torch.isfinite(latents).all():
             raise ModelError(

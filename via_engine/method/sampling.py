@@ -12,6 +12,8 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
+from via_engine.method.blending import LatentBlend
+
 
 def initial_noise(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Standard normal noise, float32 on the CPU: a seed means the same on every device."""
@@ -23,10 +25,13 @@ def guided_noise(
     image: Tensor,
     unconditional: Tensor,
     *,
-    guidance_scale: float,
-    image_guidance_scale: float,
+    guidance_scale: float | Tensor,
+    image_guidance_scale: float | Tensor,
 ) -> Tensor:
-    """The three predictions joined: u + guidance (t - i) + image_guidance (i - u)."""
+    """The three predictions joined: u + guidance (t - i) + image_guidance (i - u).
+
+    A scale is one number for all frames, or a tensor (B, 1, 1, 1).
+    """
     return (
         unconditional
         + guidance_scale * (text - image)
@@ -42,32 +47,38 @@ def denoise(
     image_latents: Tensor,
     text: Tensor,
     null_text: Tensor,
-    guidance_scale: float,
-    image_guidance_scale: float,
+    guidance_scale: float | Tensor,
+    image_guidance_scale: float | Tensor,
     begin_step: Callable[[int], None],
+    blend: LatentBlend | None = None,
+    first_steps: int | None = None,
 ) -> Tensor:
     """Latents of the edited frames, (B, C, h, w), float32, scaled for the VAE's decoder.
 
     Args:
         unet: predicts from noisy and image latents concatenated on channels.
         scheduler: with its timesteps set.
-        noise: (1, C, h, w), float32; all frames start from it.
+        noise: float32, what the frames start from: (1, C, h, w), the same for all, or
+            (B, C, h, w).
         image_latents: (B, C, h, w), float32, the source frames through the VAE, unscaled.
         text: (1, L, D), the encoded instruction.
         null_text: (1, L, D), the encoded empty instruction.
-        guidance_scale: weight of the instruction.
-        image_guidance_scale: weight of the source frame.
+        guidance_scale: weight of the instruction; for all frames, or (B, 1, 1, 1).
+        image_guidance_scale: weight of the source frame, likewise.
         begin_step: called with the step index before each call of the UNet; may raise.
+        blend: mixes the source in after every step; None edits the whole picture.
+        first_steps: stops after so many steps, the latents still noisy; None takes all.
 
     The UNet sees the batch [text × B, image × B, unconditional × B]. Steps are taken in float32,
     whatever the model's dtype: guidance multiplies rounding by its scale.
     """
     frames = image_latents.shape[0]
-    latents: Tensor = noise.expand_as(image_latents) * scheduler.init_noise_sigma
+    # Arithmetic on an expanded tensor keeps its layout, and convolutions round by layout.
+    latents: Tensor = noise.expand_as(image_latents).contiguous() * scheduler.init_noise_sigma
     source = torch.cat([image_latents, image_latents, torch.zeros_like(image_latents)])
     dtype = unet.dtype
     prompt = torch.cat([text, null_text, null_text]).repeat_interleave(frames, dim=0).to(dtype)
-    for step_index, timestep in enumerate(scheduler.timesteps):
+    for step_index, timestep in enumerate(scheduler.timesteps[:first_steps]):
         begin_step(step_index)
         noisy = scheduler.scale_model_input(torch.cat([latents] * 3), timestep)
         prediction: Tensor = unet(
@@ -81,4 +92,6 @@ def denoise(
             *branches, guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale
         )
         latents = scheduler.step(guided, timestep, latents, eta=0.0, return_dict=False)[0]
+        if blend is not None:
+            latents = blend.after_step(latents, step_index, scheduler)
     return latents

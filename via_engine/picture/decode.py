@@ -19,13 +19,18 @@ from via_engine.picture.container import media_identity, open_media, video_strea
 from via_engine.picture.picture_index import PictureIndex, picture_index
 from via_engine.picture.planes import picture_from_frame
 
+_THUMBNAIL_PX = 160
 
-def read_frames(media: MediaInfo, frame_range: FrameRange) -> Iterator[NDArray[np.float32]]:
+
+def read_frames(
+    media: MediaInfo, frame_range: FrameRange, *, clipped: bool = True
+) -> Iterator[NDArray[np.float32]]:
     """Frames of the range in order, one in memory at a time.
 
     Each is (H, W, 3) float32 R'G'B' in 0..1, upright (a quarter turn swaps the media's width and
     height), display-referred in the source's own primaries and transfer: only range and matrix are
-    undone. Results are written upright, without a rotation of their own.
+    undone. Results are written upright, without a rotation of their own. Without `clipped`, values
+    reach outside 0..1 where the stored samples do: the way to hand them on unaltered.
 
     Raises:
         RangeError: the range reaches outside the media; at once.
@@ -37,7 +42,7 @@ def read_frames(media: MediaInfo, frame_range: FrameRange) -> Iterator[NDArray[n
             f"frames {frame_range.start_frame}:{frame_range.end_frame_exclusive} reach outside "
             f"{media.path.name}, which holds frames 0:{media.frame_count}"
         )
-    return _checked_frames(media, frame_range)
+    return _checked_frames(media, frame_range, clipped=clipped)
 
 
 def read_frames_at(media: MediaInfo, frames: Sequence[int]) -> list[NDArray[np.float32]]:
@@ -45,13 +50,32 @@ def read_frames_at(media: MediaInfo, frames: Sequence[int]) -> list[NDArray[np.f
     return [next(read_frames(media, FrameRange(frame, frame + 1))) for frame in frames]
 
 
-def _checked_frames(media: MediaInfo, frame_range: FrameRange) -> Iterator[NDArray[np.float32]]:
+def read_thumbnails(media: MediaInfo, frame_range: FrameRange) -> Iterator[NDArray[np.uint8]]:
+    """Small pictures of the range in order, for looking over much media quickly.
+
+    Each is (h, w, 3) uint8 RGB, its longer side at most 160 pixels, as stored: neither turned nor
+    colour managed.
+
+    Raises:
+        MediaChangedError, MediaUnreadableError: as `read_frames`.
+    """
+    shrink = max(1.0, max(media.width, media.height) / _THUMBNAIL_PX)
+    width, height = (max(1, round(side / shrink)) for side in (media.width, media.height))
+    for frame in _stored_frames(media, frame_range):
+        small = frame.reformat(width=width, height=height, format="rgb24")
+        yield np.asarray(small.to_ndarray(), np.uint8)
+
+
+def _checked_frames(
+    media: MediaInfo, frame_range: FrameRange, *, clipped: bool
+) -> Iterator[NDArray[np.float32]]:
     _refuse_changed(media)
     matrix = resolved_matrix(media.colour, media.height)
     try:
         for frame in _stored_frames(media, frame_range):
             _refuse_other_size(media, frame)
-            picture = picture_from_frame(frame, matrix, full_range=media.colour.full_range)
+            full_range = media.colour.full_range
+            picture = picture_from_frame(frame, matrix, full_range=full_range, clipped=clipped)
             yield np.ascontiguousarray(np.rot90(picture, media.rotation_degrees // 90))
     except MediaError:
         # A fault that was not there when the file was probed has a better name.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from via_engine.edit_types import ColourTags, FinishedChunk, FrameRange, MediaInfo, OutputFormat
 from via_engine.errors import OutputError
 from via_engine.picture.colour import delivery_tags
+from via_engine.picture.composite import LocalPicture, frame_from_local_picture
 from via_engine.picture.container import create_media
 from via_engine.picture.durable_file import durable_file, output_errors, sha256_of
 from via_engine.picture.planes import frame_from_picture
@@ -56,7 +57,7 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
     folder: Path,
     index: int,
     frame_range: FrameRange,
-    frames: Iterable[NDArray[np.float32]],
+    frames: Iterable[NDArray[np.float32] | LocalPicture],
     geometry: ClipGeometry,
     output_format: OutputFormat,
 ) -> FinishedChunk:
@@ -66,7 +67,7 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
         folder: existing folder of the job.
         index: place of the chunk in the clip, from 0.
         frame_range: what the frames are; as many must come.
-        frames: (H, W, 3) float32 R'G'B' in 0..1, upright.
+        frames: (H, W, 3) float32 R'G'B' in 0..1, upright; or with the source to show through.
         geometry: size, rate and tags; its matrix is the one the samples are made with.
         output_format: codec and container.
 
@@ -109,11 +110,16 @@ class _Encoder:
         self._stream = _add_stream(container, geometry, output_format)
         self.frames_written = 0
 
-    def write(self, picture: NDArray[np.float32]) -> None:
+    def write(self, picture: NDArray[np.float32] | LocalPicture) -> None:
         """Encodes the next picture."""
-        self._refuse_unfit(picture)
-        colour = self._geometry.colour
-        frame = frame_from_picture(picture, str(self._stream.pix_fmt), colour.matrix)
+        pixel_format, colour = str(self._stream.pix_fmt), self._geometry.colour
+        if isinstance(picture, LocalPicture):
+            self._refuse_unfit(picture.edited)
+            self._refuse_unfit(picture.source)
+            frame = frame_from_local_picture(picture, pixel_format, colour.matrix)
+        else:
+            self._refuse_unfit(picture)
+            frame = frame_from_picture(picture, pixel_format, colour.matrix)
         _tag(frame, colour)
         # One tick is 1/numerator of a second, so that a frame is a whole number of ticks.
         frame.time_base = Fraction(1, self._geometry.frame_rate.numerator)

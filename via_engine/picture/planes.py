@@ -26,8 +26,13 @@ _SAMPLING = {
 _STORED_BITS = (8, 9, 10, 12, 14, 16)
 
 
-def picture_from_frame(frame: VideoFrame, matrix: int, *, full_range: bool) -> Picture:
+def picture_from_frame(
+    frame: VideoFrame, matrix: int, *, full_range: bool, clipped: bool = True
+) -> Picture:
     """Stored frame as R'G'B' (H, W, 3) float32 in 0..1, not rotated; alpha is left out.
+
+    Without `clipped`, samples that no colour in 0..1 has keep what they say, so that
+    `frame_from_picture` gives them back.
 
     Raises:
         MediaUnreadableError: samples are laid out in a way Via does not read.
@@ -45,11 +50,17 @@ def picture_from_frame(frame: VideoFrame, matrix: int, *, full_range: bool) -> P
         chroma = [upsampled(plane, **size) for plane in planes[1:]]
         to_rgb = yuv_to_rgb(matrix, bits, full_range=full_range)
         picture = cv2.transform(cv2.merge([planes[0], *chroma]), to_rgb)
-    return np.clip(picture, 0, 1, out=picture)
+    return np.clip(picture, 0, 1, out=picture) if clipped else picture
 
 
-def frame_from_picture(picture: Picture, pixel_format: str, matrix: int) -> VideoFrame:
-    """Picture (H, W, 3) in 0..1 as a limited-range Y'CbCr frame of a planar `pixel_format`."""
+def frame_from_picture(
+    picture: Picture, pixel_format: str, matrix: int, *, keep_reserved: bool = False
+) -> VideoFrame:
+    """Picture (H, W, 3) in 0..1 as a limited-range Y'CbCr frame of a planar `pixel_format`.
+
+    The lowest and highest codes are reserved for synchronisation; a source may hold them all the
+    same, and `keep_reserved` lets them through.
+    """
     height, width = picture.shape[:2]
     frame = VideoFrame(width, height, pixel_format)
     bits = frame.format.components[0].bits
@@ -57,8 +68,15 @@ def frame_from_picture(picture: Picture, pixel_format: str, matrix: int) -> Vide
     for plane, samples in zip(frame.planes, codes, strict=True):
         sited = halved_columns(samples) if plane.width < width else samples
         sited = halved_lines(sited) if plane.height < height else sited
-        _write_plane(plane, sited, bits)
+        _write_plane(plane, sited, bits, keep_reserved=keep_reserved)
     return frame
+
+
+def plane_samples(plane: VideoPlane, bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The codes (height, width) of a plane of `bits` a sample, sharing its memory."""
+    samples = memoryview(plane)
+    stored = np.frombuffer(samples, np.uint8) if bits == 8 else np.frombuffer(samples, np.uint16)
+    return stored.reshape(plane.height, -1)[:, : plane.width]
 
 
 def _planar(frame: VideoFrame) -> VideoFrame:
@@ -89,20 +107,13 @@ def _planar_name(pixel_format: VideoFormat) -> str:
 
 
 def _read_plane(plane: VideoPlane, bits: int) -> Picture:
-    return _samples(plane, bits)[:, : plane.width].astype(np.float32)
+    return plane_samples(plane, bits).astype(np.float32)
 
 
-def _write_plane(plane: VideoPlane, codes: Picture, bits: int) -> None:
+def _write_plane(plane: VideoPlane, codes: Picture, bits: int, *, keep_reserved: bool) -> None:
     step = 1 << (bits - 8)
-    # The lowest and highest codes are reserved for synchronisation.
-    legal = np.clip(np.rint(codes), step, 255 * step - 1)
-    _samples(plane, bits)[:, : plane.width] = legal
-
-
-def _samples(plane: VideoPlane, bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    samples = memoryview(plane)
-    stored = np.frombuffer(samples, np.uint8) if bits == 8 else np.frombuffer(samples, np.uint16)
-    return stored.reshape(plane.height, -1)
+    lowest, highest = (0, 256 * step - 1) if keep_reserved else (step, 255 * step - 1)
+    plane_samples(plane, bits)[:] = np.clip(np.rint(codes), lowest, highest)
 
 
 def _from_codes(planes: list[Picture], bits: int, *, full_range: bool) -> Picture:

@@ -15,8 +15,9 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from tests.via_engine.models.tiny_pipeline import tiny_unet
+from via_engine.edit_types import AttentionMode, SwapLayers
 from via_engine.errors import ModelError
-from via_engine.method.attention import gathering, swapping
+from via_engine.method.attention import GATHER_AND_SWAP, Sharing, gathering, swapping
 from via_engine.method.attention_group import AttentionGroup, GroupRecording
 
 BRANCHES = 3
@@ -56,11 +57,11 @@ def predict(unet: UNet2DConditionModel, frames: Tensor, texts: Tensor) -> Tensor
 
 
 def gather(
-    unet: UNet2DConditionModel, frames: Tensor, texts: Tensor
+    unet: UNet2DConditionModel, frames: Tensor, texts: Tensor, sharing: Sharing = GATHER_AND_SWAP
 ) -> tuple[AttentionGroup, Tensor]:
     """The group of one step and the predictions of the gathering pass."""
     recording = GroupRecording(tuple(range(frames.shape[0] // BRANCHES)))
-    with gathering(unet, recording) as cursor:
+    with gathering(unet, recording, sharing) as cursor:
         cursor.begin_step(0)
         prediction = predict(unet, frames, texts)
     return recording.finish(), prediction
@@ -117,6 +118,23 @@ class LiteralGather:
         return attended
 
 
+class LiteralCrossFrame(LiteralGather):
+    """See one's own keys only, then keep them (eq. 4 of the paper takes them all)."""
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        source = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        own = attn.to_k(source), attn.to_v(source)
+        self.keys.append(own[0])
+        self.values.append(own[1])
+        return naive_attention(attn, hidden_states, *own)
+
+
 class LiteralSwap(LiteralGather):
     """All gathered keys and values, none of the frame's own."""
 
@@ -136,12 +154,23 @@ class LiteralSwap(LiteralGather):
 
 
 @pytest.mark.parametrize("texts", [shared_texts, texts_per_frame])
+@pytest.mark.parametrize(
+    ("mode", "literally"),
+    [
+        (AttentionMode.GATHER_SWAP, LiteralGather),
+        (AttentionMode.GATHER_ONLY, LiteralGather),
+        (AttentionMode.CROSS_FRAME, LiteralCrossFrame),
+    ],
+)
 def test_one_pass_gathers_what_frame_after_frame_gathers(
-    unet: UNet2DConditionModel, texts: Callable[[int], Tensor]
+    unet: UNet2DConditionModel,
+    texts: Callable[[int], Tensor],
+    mode: AttentionMode,
+    literally: type[LiteralGather],
 ) -> None:
     frames, prompt = random_frames(4), texts(4)
-    literal = {name: LiteralGather() for name in unet.attn_processors}
-    one_pass, batched = gather(unet, frames, prompt)
+    literal = {name: literally() for name in unet.attn_processors}
+    one_pass, batched = gather(unet, frames, prompt, Sharing(mode=mode))
 
     unet.set_attn_processor(dict(literal))
     one_by_one = [predict(unet, of_frame(frames, j), of_frame(prompt, j)) for j in range(4)]
@@ -154,6 +183,18 @@ def test_one_pass_gathers_what_frame_after_frame_gathers(
     unet.set_attn_processor(AttnProcessor2_0())
     swapped = swap(unet, one_pass, new_frame, texts(1))
     torch.testing.assert_close(swapped, expected, **ROUNDING)
+
+
+@pytest.mark.parametrize("texts", [shared_texts, texts_per_frame])
+def test_a_group_frame_can_be_edited_again_as_it_was_gathered(
+    unet: UNet2DConditionModel, texts: Callable[[int], Tensor]
+) -> None:
+    frames, prompt = random_frames(4), texts(4)
+    group, gathered = gather(unet, frames, prompt)
+
+    for index in range(4):
+        again = swap(unet, group.seen_by(index), of_frame(frames, index), of_frame(prompt, index))
+        torch.testing.assert_close(again, of_frame(gathered, index), **ROUNDING)
 
 
 def test_first_group_frame_is_edited_as_if_alone(unet: UNet2DConditionModel) -> None:
@@ -232,6 +273,50 @@ def test_texts_that_differ_between_frames_are_all_kept(unet: UNet2DConditionMode
     cross = next(name for name in unet.attn_processors if "attn2" in name)
 
     assert group.keys_values(cross, 0).keys.shape[2] == 4 * 5
+
+
+def test_self_attention_alone_leaves_the_texts_of_each_frame(unet: UNet2DConditionModel) -> None:
+    sharing = Sharing(layers=SwapLayers.SELF)
+    group, _ = gather(unet, random_frames(4), texts_per_frame(4), sharing)
+    frames, own_texts = random_frames(2, seed=2), texts_per_frame(2)
+
+    with swapping(unet, group, sharing) as cursor:
+        cursor.begin_step(0)
+        replaced = {name for name, now in unet.attn_processors.items() if _is_ours(now)}
+        swapped = predict(unet, frames, own_texts)
+
+    self_layers = {name for name in unet.attn_processors if "attn1" in name}
+    assert replaced == self_layers == {layer for layer, _ in group.entries}
+    all_layers, _ = gather(unet, random_frames(4), texts_per_frame(4))
+    assert (swapped - swap(unet, all_layers, frames, own_texts)).abs().max() > 1e-3
+    assert (swapped - predict(unet, frames, own_texts)).abs().max() > 1e-3
+
+
+def _is_ours(processor: object) -> bool:
+    return type(processor).__module__ == "via_engine.method.attention"
+
+
+def test_later_steps_are_each_frames_own(unet: UNet2DConditionModel) -> None:
+    sharing, frames = Sharing(steps=1), random_frames(2, seed=2)
+    recording = GroupRecording((0, 1, 2))
+    with gathering(unet, recording, sharing) as cursor:
+        cursor.begin_step(0)
+        predict(unet, random_frames(3), texts_per_frame(3))
+        cursor.begin_step(1)
+        unshared = predict(unet, random_frames(3), texts_per_frame(3))
+    group = recording.finish()
+
+    with swapping(unet, group, sharing) as cursor:
+        cursor.begin_step(0)
+        shared = predict(unet, frames, texts_per_frame(2))
+        cursor.begin_step(1)
+        own = predict(unet, frames, texts_per_frame(2))
+
+    assert group.steps == 1
+    plain = predict(unet, random_frames(3), texts_per_frame(3))
+    torch.testing.assert_close(unshared, plain, **ROUNDING)
+    torch.testing.assert_close(own, predict(unet, frames, texts_per_frame(2)), **ROUNDING)
+    assert (shared - own).abs().max() > 1e-3
 
 
 def test_keys_of_the_text_are_held_once_for_all_steps(unet: UNet2DConditionModel) -> None:
