@@ -1,15 +1,17 @@
 """`VideoEditor`: an instruction and a clip in, the edited clip out, in the order of the method.
 
-Load the model, choose the group frames, gather their attention, swap it into every frame batch
-after batch, decode, encode durable chunks, assemble.
+Load the model, find where the edit goes, adapt the model to one edited frame; then, shot by shot,
+gather the attention of the group frames and swap it into every frame batch after batch, blend with
+the source, decode, encode durable chunks; at last assemble.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
 from via_engine.config import EngineConfig
 from via_engine.edit_types import (
@@ -22,14 +24,20 @@ from via_engine.edit_types import (
     GroupReady,
     MediaInfo,
     Note,
+    RootCandidate,
     Stage,
 )
 from via_engine.errors import EditCancelledError, RangeError
+from via_engine.method.adapter_cache import AdapterCache
+from via_engine.method.area_search import Areas, find_areas
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.chunk_encoder import ChunkEncoder
+from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
+from via_engine.method.perception import Perception
 from via_engine.method.progress import Pace, StageClock
-from via_engine.method.shot import Shot, check_range, checked_media
+from via_engine.method.root_stage import RootStage
+from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
 from via_engine.models.placement import resolve_device, resolve_dtype
 from via_engine.models.resident import ResidentEditors
@@ -40,6 +48,8 @@ from via_engine.picture.encode import ClipGeometry
 from via_engine.picture.still import encode_png
 from via_engine.picture.timecode import timecode_at
 from via_engine.schedule import batches, chunk_ranges
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,8 @@ class VideoEditor:
         dtype = resolve_dtype(config.dtype, device)
         self._models = ResidentEditors(load_catalog(config), device, dtype)
         self._groups = GroupCache(config.group_cache_bytes)
+        self._adapters = AdapterCache(config.adapter_cache_bytes)
+        self._perception = Perception(config, device)
 
     @property
     def device(self) -> str:
@@ -81,12 +93,13 @@ class VideoEditor:
         self._models.get(name)
 
     def unload(self, name: str) -> None:
-        """Frees a model and its attention groups.
+        """Frees a model with its attention groups and adapters.
 
         Raises:
             UnknownModelError: no model of that name.
         """
         self._groups.drop_model(name)
+        self._adapters.drop_model(name)
         self._models.free(name)
 
     def edit(self, request: EditRequest, cancelled: Callable[[], bool]) -> Iterator[EditEvent]:
@@ -105,21 +118,18 @@ class VideoEditor:
         ranges = chunk_ranges(request.frame_range, self._config.chunk_frames)
         chunks = _kept_chunks(request, ranges)
         if len(chunks) < len(ranges):
-            shot = Shot.prepare(request, media, self._models.get(request.model))
-            yield from _notes(shot)
-            group = None
-            if request.swap:
-                yield clock.start(Stage.GATHER)
-                group = yield from self._gathered(shot, cancelled)
-            yield clock.start(Stage.SWAP)
-            yield from self._swapped(shot, group, ranges, chunks, cancelled)
+            check = _stop_when(cancelled)
+            shots = yield from self._prepared(
+                request, media, clock, check, adapter_folder=request.work_folder
+            )
+            yield from self._swapped(shots, ranges, chunks, clock, check)
         yield clock.start(Stage.ASSEMBLE)
         yield _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
 
     def preview(
         self, request: EditRequest, frame: int, cancelled: Callable[[], bool]
     ) -> FramePreview:
-        """One frame as `edit` would make it, at working size; the group stays resident.
+        """One frame as `edit` would make it, at working size; group and adapter stay resident.
 
         The request's `frame_range` and output settings are not used.
 
@@ -132,23 +142,81 @@ class VideoEditor:
                 f"frame {frame} is outside {media.path.name}, which holds frames 0 to "
                 f"{media.frame_count - 1}; choose one of them"
             )
-        shot = Shot.prepare(request, media, self._models.get(request.model))
-        group = self._find_or_gather(shot, cancelled) if request.swap else None
+        request = replace(request, frame_range=FrameRange(frame, frame + 1))
+        check = _stop_when(cancelled)
+        [shot] = _drained(self._prepared(request, media, StageClock(), check))
+        group = self._find_or_gather(shot, check)
         source = read_frames_at(media, [frame])[0]
-        edited = shot.apply([source], group, _stop_when(cancelled))[0].edited
+        edited = shot.apply(frame, [source], group, check)[0]
         return FramePreview(
-            png=encode_png(edited),
+            png=encode_png(edited.at_working_size()),
             source_png=encode_png(shot.at_working_size(source)),
             width=shot.settings.width,
             height=shot.settings.height,
         )
 
+    def propose_roots(
+        self, request: EditRequest, count: int, cancelled: Callable[[], bool]
+    ) -> tuple[RootCandidate, ...]:
+        """Edits of root frames to choose from for `AdaptSettings.root`, the best scored first.
+
+        Args:
+            request: as for `edit`; what it says of adaptation but the number of candidates is
+                not used.
+            count: edits to make, at least 1.
+            cancelled: asked before every denoising step.
+
+        Raises:
+            ViaEngineError: as `edit`.
+        """
+        media = checked_media(request)
+        check_range("frame range", request.frame_range, media)
+        check = _stop_when(cancelled)
+        clip = self._open(request, media)
+        areas = find_areas(clip, self._perception, check)
+        return self._root_stage(clip, areas, check).proposals(count)
+
+    def _open(self, request: EditRequest, media: MediaInfo) -> Clip:
+        editor = self._models.get(request.model)
+        return Clip.open(request, media, editor, self._perception.vision_language)
+
+    def _prepared(
+        self,
+        request: EditRequest,
+        media: MediaInfo,
+        clock: StageClock,
+        check: Callable[[], None],
+        *,
+        adapter_folder: Path | None = None,
+    ) -> Generator[EditEvent, None, tuple[Shot, ...]]:
+        """The shots to edit, once it is known where the edit goes and the model is adapted."""
+        clip = self._open(request, media)
+        yield from clip.notes()
+        areas = Areas()
+        if clip.is_local:
+            yield clock.start(Stage.MASK)
+            areas = find_areas(clip, self._perception, check)
+            if areas.found is not None:
+                yield areas.found
+        adapter = None
+        if request.adapt is not None:
+            yield clock.start(Stage.ADAPT)
+            stage = self._root_stage(clip, areas, check)
+            adapter = yield from stage.adapter(self._adapters, adapter_folder)
+        return tuple(clip.shot(part, areas.clip, areas.look, adapter) for part in clip.parts)
+
+    def _root_stage(self, clip: Clip, areas: Areas, check: Callable[[], None]) -> RootStage:
+        critic = self._perception.critic
+        return RootStage(clip=clip, area=areas.look, critic=critic, check=check)
+
     def _gathered(
-        self, shot: Shot, cancelled: Callable[[], bool]
-    ) -> Generator[EditEvent, None, AttentionGroup]:
+        self, shot: Shot, check: Callable[[], None]
+    ) -> Generator[EditEvent, None, AttentionGroup | None]:
         started = time.perf_counter()
         is_resident = self._groups.find(shot.settings) is not None
-        group = self._find_or_gather(shot, cancelled)
+        group = self._find_or_gather(shot, check)
+        if group is None:
+            return None
         yield GroupReady(
             group_frames=group.group_frames,
             reused=is_resident,
@@ -163,39 +231,47 @@ class VideoEditor:
             )
         return group
 
-    def _find_or_gather(self, shot: Shot, cancelled: Callable[[], bool]) -> AttentionGroup:
+    def _find_or_gather(self, shot: Shot, check: Callable[[], None]) -> AttentionGroup | None:
+        """The shot's group; None when its frames are edited each on its own."""
+        if not shot.settings.group_frames:
+            return None
         group = self._groups.find(shot.settings)
         if group is None:
-            group = shot.gather(_stop_when(cancelled))
+            group = shot.gather(check)
             self._groups.keep(shot.settings, group)
         return group
 
     def _swapped(
         self,
-        shot: Shot,
-        group: AttentionGroup | None,
+        shots: Sequence[Shot],
         ranges: Sequence[FrameRange],
         chunks: dict[int, FinishedChunk],
-        cancelled: Callable[[], bool],
+        clock: StageClock,
+        check: Callable[[], None],
     ) -> Iterator[EditEvent]:
         """Edits the ranges that have no chunk yet, in order, and adds theirs to `chunks`."""
         missing = [(index, part) for index, part in enumerate(ranges) if index not in chunks]
         frames_done = sum(chunk.frame_range.frame_count for chunk in chunks.values())
-        pace = Pace(frames_done, shot.request.frame_range.frame_count)
-        position = missing[0][1].start_frame
-        sources = read_frames(shot.media, FrameRange(position, missing[-1][1].end_frame_exclusive))
-        check = _stop_when(cancelled)
+        pace = Pace(frames_done, shots[0].request.frame_range.frame_count)
+        whole = FrameRange(missing[0][1].start_frame, missing[-1][1].end_frame_exclusive)
+        # What a mask leaves alone goes to the encoder as stored, values beyond 0..1 included.
+        sources = read_frames(shots[0].media, whole, clipped=shots[0].area is None)
+        frames = enumerate(sources, start=whole.start_frame)
+        shot, group = None, None
         for index, part in missing:
-            inside = islice(
-                sources, part.start_frame - position, part.end_frame_exclusive - position
-            )
-            position = part.end_frame_exclusive
-            with ChunkEncoder(shot, index, part, self._config.batch_frames) as encoder:
-                for batch in batches(inside, self._config.batch_frames):
-                    check()
-                    for picture in shot.apply(batch, group, check):
-                        encoder.add(picture)
-                    yield pace.after(len(batch))
+            with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
+                for next_shot, piece in _pieces(shots, part):
+                    if next_shot is not shot:
+                        if next_shot.settings.group_frames:
+                            yield clock.start(Stage.GATHER)
+                        shot, group = next_shot, (yield from self._gathered(next_shot, check))
+                        yield clock.start(Stage.SWAP)
+                    for batch in batches(_taken(frames, piece), self._config.batch_frames):
+                        check()
+                        first_frame, pictures = batch[0][0], [picture for _, picture in batch]
+                        for picture in shot.apply(first_frame, pictures, group, check):
+                            encoder.add(picture)
+                        yield pace.after(len(batch))
                 chunks[index] = encoder.finish()
             yield ChunkFinished(chunk=chunks[index])
 
@@ -209,10 +285,33 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
     }
 
 
-def _notes(shot: Shot) -> Iterator[Note]:
-    unread = shot.edit.editor.unread_part(shot.settings.instruction)
-    if unread:
-        yield Note(text=f'The model reads no further than before "{unread}"; say it shorter.')
+def _pieces(shots: Sequence[Shot], part: FrameRange) -> Iterator[tuple[Shot, FrameRange]]:
+    """The part cut where shots end, each piece with its shot."""
+    for shot in shots:
+        if shot.frame_range.overlaps(part):
+            yield shot, shot.frame_range.common_with(part)
+
+
+def _taken(
+    frames: Iterator[tuple[int, Picture]], piece: FrameRange
+) -> Iterator[tuple[int, Picture]]:
+    """The numbered frames of the piece; those before it are passed over."""
+    last = piece.end_frame_exclusive - 1
+    for number, picture in frames:
+        if number >= piece.start_frame:
+            yield number, picture
+        if number == last:
+            return
+
+
+def _drained(events: Generator[EditEvent, None, T]) -> T:
+    """What the generator returns once its events, which nobody asked for, are through."""
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            found: T = end.value
+            return found
 
 
 def _assembled(

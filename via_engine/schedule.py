@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -18,13 +18,18 @@ def group_frames(frame_range: FrameRange, group_size: int) -> tuple[int, ...]:
     of one is the first frame.
     """
     _check_positive("group_size", group_size)
-    count = min(group_size, frame_range.frame_count)
-    if count == 1:
-        return (frame_range.start_frame,)
-    last = frame_range.frame_count - 1
-    return tuple(
-        frame_range.start_frame + _round_half_up(index * last, count - 1) for index in range(count)
-    )
+    return evenly_spread(frame_range.frames, group_size)
+
+
+def evenly_spread(frames: Sequence[int], count: int) -> tuple[int, ...]:
+    """`count` of the frames, the first and the last included; all of them when they are fewer.
+
+    One is the first frame.
+    """
+    last, gaps = len(frames) - 1, min(count, len(frames)) - 1
+    if gaps < 1:
+        return tuple(frames[:1])
+    return tuple(frames[_round_half_up(index * last, gaps)] for index in range(gaps + 1))
 
 
 def chunk_ranges(frame_range: FrameRange, chunk_frames: int) -> tuple[FrameRange, ...]:

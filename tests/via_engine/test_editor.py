@@ -17,6 +17,7 @@ from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine import editor as editor_module
 from via_engine.config import EngineConfig
 from via_engine.edit_types import (
+    AttentionMode,
     ChunkFinished,
     ColourTags,
     EditEvent,
@@ -210,7 +211,7 @@ def test_unread_words_are_told(world: World) -> None:
 
 
 def test_independent_frames_need_no_group(world: World) -> None:
-    plain = run(world.editor(), world.request(swap=False))
+    plain = run(world.editor(), world.request(attention=AttentionMode.INDEPENDENT))
 
     stages = [event.stage for event in of_kind(plain, StageStarted)]
     assert stages == [Stage.LOAD, Stage.SWAP, Stage.ASSEMBLE]

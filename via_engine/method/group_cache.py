@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from via_engine.edit_types import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
 from via_engine.method.attention_group import AttentionGroup
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSettings:
-    """Everything a gathered group depends on; groups of equal settings are the same group."""
+    """Everything a gathered group depends on; groups of equal settings are the same group.
+
+    `area_identity` stands for the masks of the group frames, empty when the whole picture is
+    edited; `adapter_identity` for the adapter, empty without one.
+    """
 
     media_identity: str
     group_frames: tuple[int, ...]
@@ -19,6 +24,13 @@ class GroupSettings:
     steps: int
     guidance_scale: float
     image_guidance_scale: float
+    attention: AttentionMode
+    swap_layers: SwapLayers
+    swap_steps: int | None
+    blend_schedule: BlendSchedule
+    source_latents: SourceLatents
+    area_identity: str
+    adapter_identity: str
     model: str
     weights_identity: str
     width: int

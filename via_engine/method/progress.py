@@ -8,7 +8,7 @@ from via_engine.edit_types import FramesEdited, Stage, StageStarted
 
 
 class StageClock:
-    """Wall time of each stage, from its start to the start of the next."""
+    """Wall time of each stage: what passed from each of its starts to the start after that."""
 
     def __init__(self) -> None:
         self._starts: list[tuple[Stage, float]] = []
@@ -19,12 +19,12 @@ class StageClock:
         return StageStarted(stage=stage)
 
     def seconds(self) -> tuple[tuple[str, float], ...]:
-        """Name and seconds of every stage, the last one up to now."""
+        """Name and seconds of every stage in the order they began, the last one up to now."""
         ends = [start for _, start in self._starts[1:]] + [time.perf_counter()]
-        return tuple(
-            (stage.value, end - start)
-            for (stage, start), end in zip(self._starts, ends, strict=True)
-        )
+        found: dict[str, float] = {}
+        for (stage, start), end in zip(self._starts, ends, strict=True):
+            found[stage.value] = found.get(stage.value, 0.0) + end - start
+        return tuple(found.items())
 
 
 class Pace:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from enum import Enum
 from typing import Any
 
 import pytest
 
+from via_engine.edit_types import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.group_cache import GroupCache, GroupSettings
 
@@ -16,6 +18,13 @@ SETTINGS = GroupSettings(
     steps=10,
     guidance_scale=7.5,
     image_guidance_scale=1.5,
+    attention=AttentionMode.GATHER_SWAP,
+    swap_layers=SwapLayers.ALL,
+    swap_steps=10,
+    blend_schedule=BlendSchedule.LINEAR,
+    source_latents=SourceLatents.RENOISED,
+    area_identity="m1",
+    adapter_identity="l1",
     model="starter",
     weights_identity="w1",
     width=256,
@@ -38,7 +47,10 @@ def test_a_group_is_found_only_with_equal_settings(field: str) -> None:
     cache = GroupCache(100)
     cache.keep(SETTINGS, group(10))
     value: Any = getattr(SETTINGS, field)
-    other = (*value, 9) if isinstance(value, tuple) else value * 2 or 1
+    if isinstance(value, Enum):
+        other: Any = next(one for one in type(value) if one is not value)
+    else:
+        other = (*value, 9) if isinstance(value, tuple) else value * 2 or 1
 
     assert cache.find(replace(SETTINGS)) is not None
     assert cache.find(replace(SETTINGS, **{field: other})) is None

@@ -9,9 +9,20 @@ import pytest
 import torch
 
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
-from via_engine.edit_types import ColourTags, EditRequest, FrameRange, MediaInfo
-from via_engine.method.shot import Shot
+from via_engine.edit_types import (
+    AttentionMode,
+    BlendSchedule,
+    ColourTags,
+    EditRequest,
+    FrameRange,
+    LocalSettings,
+    MediaInfo,
+    SourceLatents,
+    SwapLayers,
+)
+from via_engine.method.shot import GroupSource, Shot
 from via_engine.models.editors import InstructPix2PixEditor, load_editor
+from via_engine.schedule import group_frames
 
 MEDIA = MediaInfo(
     path=Path("clip.mov"),
@@ -52,10 +63,17 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> InstructPix2PixEditor:
     return load_editor(card, device=torch.device("cpu"), dtype=torch.float32)
 
 
+def prepared(request: EditRequest, media: MediaInfo, editor: InstructPix2PixEditor) -> Shot:
+    assert request.group_range is not None
+    frames = group_frames(request.group_range, request.group_size)
+    group = GroupSource(media=media, frames=frames)
+    return Shot.prepare(request, media, editor, frame_range=request.frame_range, group=group)
+
+
 def test_working_size_and_group_are_chosen_from_clip_and_card(
     editor: InstructPix2PixEditor,
 ) -> None:
-    shot = Shot.prepare(REQUEST, MEDIA, editor)
+    shot = prepared(REQUEST, MEDIA, editor)
 
     assert (shot.settings.width, shot.settings.height) == (16, 12)
     assert shot.settings.group_frames == (0, 13, 26, 39)
@@ -73,32 +91,37 @@ def test_working_size_and_group_are_chosen_from_clip_and_card(
         ("steps", {"steps": 3}),
         ("guidance_scale", {"guidance_scale": 7.0}),
         ("image_guidance_scale", {"image_guidance_scale": 1.6}),
+        ("attention", {"attention": AttentionMode.CROSS_FRAME}),
+        ("swap_layers", {"swap_layers": SwapLayers.SELF}),
+        ("swap_steps", {"swap_steps": 1}),
+        ("blend_schedule", {"local": LocalSettings(schedule=BlendSchedule.LINEAR)}),
+        ("source_latents", {"local": LocalSettings(source_latents=SourceLatents.INVERTED)}),
     ],
 )
 def test_what_changes_the_group_changes_its_settings(
     editor: InstructPix2PixEditor, field: str, change: dict[str, Any]
 ) -> None:
-    base = Shot.prepare(REQUEST, MEDIA, editor).settings
-    changed = Shot.prepare(replace(REQUEST, **change), MEDIA, editor).settings
+    base = prepared(REQUEST, MEDIA, editor).settings
+    changed = prepared(replace(REQUEST, **change), MEDIA, editor).settings
 
     assert replace(changed, **{field: getattr(base, field)}) == base != changed
 
 
 def test_what_leaves_the_group_alone_leaves_its_settings(editor: InstructPix2PixEditor) -> None:
-    base = Shot.prepare(REQUEST, MEDIA, editor).settings
+    base = prepared(REQUEST, MEDIA, editor).settings
     other_part = replace(
         REQUEST, frame_range=FrameRange(10, 20), instruction=" make it night\n", work_folder=Path()
     )
 
-    assert Shot.prepare(other_part, MEDIA, editor).settings == base
+    assert prepared(other_part, MEDIA, editor).settings == base
 
 
 def test_other_media_weights_or_size_are_other_groups(editor: InstructPix2PixEditor) -> None:
     shots = [
-        Shot.prepare(REQUEST, MEDIA, editor),
-        Shot.prepare(REQUEST, replace(MEDIA, identity="b2"), editor),
-        Shot.prepare(REQUEST, MEDIA, replace(editor, weights_identity="other")),
-        Shot.prepare(REQUEST, replace(MEDIA, height=64), editor),
+        prepared(REQUEST, MEDIA, editor),
+        prepared(REQUEST, replace(MEDIA, identity="b2"), editor),
+        prepared(REQUEST, MEDIA, replace(editor, weights_identity="other")),
+        prepared(REQUEST, replace(MEDIA, height=64), editor),
     ]
 
     assert len({shot.settings for shot in shots}) == 4

@@ -1,0 +1,254 @@
+"""From a clip to an adapted editor: choose or read the root pair, tune on it, keep the adapter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from via_engine.edit_types import (
+    AdaptSettings,
+    EditEvent,
+    EditorAdapted,
+    Note,
+    RootCandidate,
+    RootChoice,
+    RootImage,
+)
+from via_engine.errors import RootError, VisionLanguageError
+from via_engine.method.adaptation import RootPair, tune
+from via_engine.method.adapter import Adapter, load_adapter, save_adapter
+from via_engine.method.adapter_cache import AdapterCache, AdapterSettings
+from via_engine.method.clip import Clip
+from via_engine.method.edit_area import EditArea, upright_size
+from via_engine.method.root_pair import (
+    RootCandidateEdit,
+    RootFrame,
+    RootQuestion,
+    best_root_frames,
+    propose_roots,
+    root_choices,
+    root_pair_from_image,
+)
+from via_engine.method.shot import frame_edit
+from via_engine.models.critic import Critic
+from via_engine.models.vision_language import VisionLanguage
+from via_engine.picture.decode import read_frames_at
+from via_engine.picture.durable_file import sha256_of
+from via_engine.picture.native_size import to_working_size
+from via_engine.picture.still import encode_png, read_still
+from via_engine.schedule import group_frames
+
+# Frames looked at for the root, beside those of the group.
+_LOOKED_AT = 8
+_ROOT_FRAMES = 1
+_FILE_NAME = "adapter.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootStage:
+    """Everything the choice of a root and the tuning on it need.
+
+    `area` is where the frames of the look's clip may change; None is the whole picture. `check`
+    is called before every step and raises to stop.
+    """
+
+    clip: Clip
+    area: EditArea | None
+    critic: Critic
+    check: Callable[[], None]
+
+    def adapter(
+        self, adapters: AdapterCache, folder: Path | None
+    ) -> Generator[EditEvent, None, Adapter]:
+        """The adapter of the request: from its file, the cache, or tuned now.
+
+        With a folder it is left there, for `AdaptSettings.adapter` of another edit, and told.
+
+        Raises:
+            AdapterError: the file is damaged or was made for another model.
+            RootError: root image or root choice does not fit the clip.
+            ModelError: memory runs out, or the tuning leaves the numbers.
+        """
+        started = time.perf_counter()
+        settings = self.clip.request.adapt or AdaptSettings()
+        root_frame, reused = None, False
+        if settings.adapter is not None:
+            adapter = load_adapter(settings.adapter, self.clip.editor)
+        else:
+            key = self._key(settings)
+            found = adapters.find(key)
+            reused = found is not None
+            if found is None:
+                pair = yield from self._pair(settings)
+                root_frame = pair.frame
+                found = tune(self.clip.editor, pair, self.clip.instruction, settings, self.check)
+                adapters.keep(key, found)
+            adapter = found
+        if folder is not None:
+            path = folder / _FILE_NAME
+            save_adapter(adapter, path)
+            yield EditorAdapted(
+                root_frame=root_frame,
+                steps=adapter.steps,
+                reused=reused,
+                seconds=time.perf_counter() - started,
+                path=path,
+            )
+        return adapter
+
+    def proposals(self, count: int) -> tuple[RootCandidate, ...]:
+        """`count` edits of root frames, the best scored first, as pictures to choose from."""
+        return tuple(
+            RootCandidate(
+                choice=one.choice,
+                png=_png(one.pair.edited),
+                source_png=_png(one.pair.source),
+                score=one.score,
+                is_sound=one.is_sound,
+                fault=one.fault,
+            )
+            for one in self._candidates(count)
+        )
+
+    def _pair(self, settings: AdaptSettings) -> Generator[EditEvent, None, RootPair]:
+        root = settings.root
+        if isinstance(root, RootImage):
+            width, height = upright_size(self.clip.look)
+            [frame] = self._frames([root.frame])
+            return root_pair_from_image(frame, read_still(root.path), width=width, height=height)
+        if isinstance(root, RootChoice):
+            return self._edited(self._frames([root.frame]), [root])[0].pair
+        best = self._candidates(settings.candidates)[0]
+        if not best.is_sound:
+            yield Note(
+                text=f"No edit of the root frame is convincing ({best.fault}); the best of them is "
+                "taken. Choose one yourself (--roots N --pick), or word the instruction otherwise."
+            )
+        return best.pair
+
+    def _candidates(self, count: int) -> list[RootCandidateEdit]:
+        frames = best_root_frames(self._frames(self._looked_at()), _ROOT_FRAMES)
+        request = self.clip.request
+        choices = root_choices(
+            [one.frame for one in frames],
+            count,
+            seed=request.seed,
+            guidance_scale=request.guidance_scale,
+            image_guidance_scale=request.image_guidance_scale,
+        )
+        return self._edited(frames, choices)
+
+    def _edited(
+        self, frames: Sequence[RootFrame], choices: Sequence[RootChoice]
+    ) -> list[RootCandidateEdit]:
+        clip = self.clip
+        model = clip.vision_language
+        question = RootQuestion(
+            edit=frame_edit(clip.request, clip.editor, width=clip.width, height=clip.height),
+            instruction=clip.instruction,
+            plan=clip.plan,
+            critic=self.critic,
+            judge=None if model is None else _Judge(model),
+        )
+        try:
+            return propose_roots(question, frames, choices, self.check)
+        except VisionLanguageError:
+            return propose_roots(replace(question, judge=None), frames, choices, self.check)
+
+    def _looked_at(self) -> list[int]:
+        """Frames that may become the root: the group's, and those of the range in the same clip."""
+        found = {frame for part in self.clip.parts for frame in part.group_frames}
+        if self.clip.is_its_own_look:
+            found.update(group_frames(self.clip.request.frame_range, _LOOKED_AT))
+        showing = [
+            frame for frame in sorted(found) if self.area is None or self.area.holds_subject(frame)
+        ]
+        if not showing:
+            raise RootError(
+                "the subject is in none of the frames the root could be; choose a range that "
+                "shows it, or give a root image of your own"
+            )
+        return showing
+
+    def _frames(self, numbers: Sequence[int]) -> list[RootFrame]:
+        for number in numbers:
+            if not 0 <= number < self.clip.look.frame_count:
+                raise RootError(
+                    f"root frame {number} is outside {self.clip.look.path.name}, which holds "
+                    f"frames 0 to {self.clip.look.frame_count - 1}; choose one of them"
+                )
+        pictures = read_frames_at(self.clip.look, numbers)
+        return [
+            RootFrame(
+                frame=number,
+                source=self._tensor(picture),
+                alpha=None
+                if self.area is None
+                else self._tensor(self.area.alphas([number])[0][..., np.newaxis]),
+            )
+            for number, picture in zip(numbers, pictures, strict=True)
+        ]
+
+    def _tensor(self, picture: NDArray[np.float32]) -> torch.Tensor:
+        """(H, W, C) at any size to (1, C, h, w) at working size."""
+        small = to_working_size(picture, width=self.clip.width, height=self.clip.height)
+        return torch.from_numpy(np.atleast_3d(small)).permute(2, 0, 1)[None].contiguous()
+
+    def _key(self, settings: AdaptSettings) -> AdapterSettings:
+        clip = self.clip
+        return AdapterSettings(
+            media_identity=clip.look.identity,
+            root=self._root_identity(settings),
+            instruction=clip.instruction,
+            steps=settings.steps,
+            rank=settings.rank,
+            learning_rate=settings.learning_rate,
+            full=settings.full,
+            model=clip.editor.card.name,
+            weights_identity=clip.editor.weights_identity,
+            width=clip.width,
+            height=clip.height,
+            dtype=str(clip.editor.dtype),
+            device=str(clip.editor.device),
+        )
+
+    def _root_identity(self, settings: AdaptSettings) -> str:
+        """What decides the root pair, without making it."""
+        request = self.clip.request
+        how = f"{request.steps} {request.local.schedule} {request.local.source_latents}"
+        if isinstance(settings.root, RootImage):
+            return f"image {settings.root.frame} {sha256_of(settings.root.path)}"
+        if isinstance(settings.root, RootChoice):
+            return f"{settings.root} {how} {self._area_identity([settings.root.frame])}"
+        looked_at = self._looked_at()
+        asked = (
+            f"{request.seed} {request.guidance_scale} {request.image_guidance_scale} "
+            f"{settings.candidates} {looked_at}"
+        )
+        return f"automatic {asked} {how} {self._area_identity(looked_at)}"
+
+    def _area_identity(self, frames: Sequence[int]) -> str:
+        return "" if self.area is None else self.area.identity(frames)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The vision-language model as the judge of roots."""
+
+    model: VisionLanguage
+
+    def judge(
+        self, source: NDArray[np.uint8], edited: NDArray[np.uint8], instruction: str
+    ) -> float:
+        return self.model.judge(source, edited, instruction).overall
+
+
+def _png(picture: torch.Tensor) -> bytes:
+    """(1, 3, H, W), 0 to 1."""
+    return encode_png(picture[0].permute(1, 2, 0).cpu().numpy())
