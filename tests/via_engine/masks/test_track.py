@@ -1,0 +1,215 @@
+"""Masks through a clip, with a grounder and a segmenter whose answers are known, and real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from via_engine.errors import EditCancelledError, SubjectNotFoundError
+from via_engine.masks.ground import Detection, load_grounder
+from via_engine.masks.mask_track import MaskTrack
+from via_engine.masks.outline import bounding_box, with_room
+from via_engine.masks.plan import InstructionPlan, plan_instruction
+from via_engine.masks.segment import load_segmenter
+from via_engine.masks.track import steadied, track_masks
+from via_engine.starter.bundle import packaged_folder
+from via_engine.starter.evaluation.scores import mask_overlap
+from via_engine.starter.world.render import owner_map, render_frame
+from via_engine.starter.world.scene import Scene, Trajectory, demo_scene
+
+Frame = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+WIDTH, HEIGHT, COUNT = 160, 90, 26
+BALL, STAR = 0, 1
+
+
+def nothing() -> None:
+    """No wish to stop."""
+
+
+class World:
+    """Frames of a scene, and answers from its truth: boxes of phrases, masks of boxes.
+
+    The grounder never says that something is absent: it then answers with the other object.
+    """
+
+    def __init__(self, scene: Scene, *, blind: Sequence[int] = ()) -> None:
+        frames = [render_frame(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
+        owners = [owner_map(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
+        self.frames = frames
+        self.truths = [[found == index for found in owners] for index in (BALL, STAR)]
+        self.looked_at: list[int] = []
+        self._numbers = {frame.tobytes(): number for number, frame in enumerate(frames)}
+        self._blind = set(blind)
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def find(self, frame: Frame, phrase: str, *, box_threshold: float) -> tuple[Detection, ...]:
+        number = self._numbers.get(frame.tobytes())
+        if number is None:
+            return ()
+        self.looked_at.append(number)
+        asked = {"ball": BALL, "star": STAR}.get(phrase)
+        if asked is None or number in self._blind:
+            return ()
+        ranked = ((asked, 0.7), (1 - asked, 0.5))
+        return tuple(
+            Detection(box_xyxy=self.box(index, number), score=score, phrase=phrase, words=phrase)
+            for index, score in ranked
+            if self.truths[index][number].any()
+        )
+
+    def box(self, index: int, number: int) -> tuple[float, float, float, float]:
+        left, top, right, bottom = map(float, bounding_box(self.truths[index][number]))
+        return left, top, right, bottom
+
+    def segment(self, frame: Frame, *, boxes_xyxy: NDArray[np.floating]) -> Mask:
+        number = self._numbers[frame.tobytes()]
+        return np.array([self._best(box, number) for box in boxes_xyxy]).reshape(-1, HEIGHT, WIDTH)
+
+    def _best(self, box: NDArray[np.floating], number: int) -> Mask:
+        inside = np.zeros((HEIGHT, WIDTH), np.bool_)
+        left, top, right, bottom = np.rint(box).astype(int)
+        inside[top:bottom, left:right] = True
+        return max(
+            (masks[number] for masks in self.truths),
+            key=lambda mask: np.count_nonzero(mask & inside),
+        )
+
+    def track(self, instruction: str) -> MaskTrack:
+        plan = plan_instruction(instruction)
+        return track_masks(self, 100, plan, self, self, nothing)
+
+
+def moving(scene: Scene, index: int, trajectory: Trajectory) -> Scene:
+    things = list(scene.objects)
+    things[index] = replace(things[index], trajectory=trajectory)
+    return replace(scene, objects=tuple(things))
+
+
+@pytest.fixture(scope="module")
+def calm() -> World:
+    return World(demo_scene())
+
+
+@pytest.fixture(scope="module")
+def leaving() -> World:
+    """The star crosses the frame and is gone in between; the ball stays."""
+    star = demo_scene().objects[STAR].trajectory
+    wide = replace(
+        star, centre_xy=(0.8, 0.3), swing_xy=(0.4, 0.0), period_frames=(40.0, 60.0), phase=(0, 0)
+    )
+    return World(moving(demo_scene(), STAR, wide))
+
+
+def test_between_key_frames_the_mask_follows_the_subject(calm: World) -> None:
+    track = calm.track("make the ball green")
+    assert track.frame_range.start_frame == 100
+    assert track.frame_range.frame_count == COUNT
+    overlaps = [mask_overlap(track.mask(100 + n), calm.truths[BALL][n]) for n in range(COUNT)]
+    assert min(overlaps) > 0.93
+    # One frame in six is looked at, with few looks from near beside them.
+    assert len(set(calm.looked_at)) == len(range(0, COUNT, 6))
+
+
+def test_another_object_is_not_taken_for_the_absent_subject(leaving: World) -> None:
+    truth = leaving.truths[STAR]
+    assert 5 < sum(not mask.any() for mask in truth) < COUNT - 5
+    track = leaving.track("make the star green")
+    for number, mask in enumerate(truth):
+        found = track.mask(100 + number)
+        if not mask.any():
+            assert not found.any()
+        elif np.count_nonzero(mask) > 150:
+            assert mask_overlap(found, mask) > 0.8
+
+
+def test_where_the_subject_comes_and_goes_the_grounder_looks_again(leaving: World) -> None:
+    leaving.track("make the star green")
+    assert {number % 6 for number in leaving.looked_at} == {0, 3}
+
+
+def test_missed_key_frames_are_bridged_from_both_sides() -> None:
+    world = World(demo_scene(), blind=(0, 6, 12, 24))
+    track = world.track("make the ball green")
+    for number, mask in enumerate(world.truths[BALL]):
+        assert mask_overlap(track.mask(100 + number), mask) > 0.9
+
+
+def test_a_background_is_all_but_the_subject(calm: World) -> None:
+    ball = calm.track("make the ball green")
+    rest = calm.track("put the ball in a desert")
+    for frame in range(100, 100 + COUNT):
+        assert np.array_equal(rest.mask(frame), ~ball.mask(frame))
+
+
+def test_a_background_without_anything_in_front_is_everything(calm: World) -> None:
+    track = calm.track("put the zeppelin in a desert")
+    assert all(track.mask(frame).all() for frame in range(100, 100 + COUNT))
+
+
+def test_a_thing_that_changes_its_shape_gets_room(calm: World) -> None:
+    same = calm.track("make the ball green")
+    other = calm.track("turn the ball into a tree")
+    for frame in range(100, 100 + COUNT):
+        assert np.array_equal(other.mask(frame), with_room(same.mask(frame), 1.25))
+
+
+def test_two_phrases_are_followed_together(calm: World) -> None:
+    track = calm.track("remove the ball and the star")
+    for number in range(COUNT):
+        both = calm.truths[BALL][number] | calm.truths[STAR][number]
+        assert mask_overlap(track.mask(100 + number), both) > 0.9
+
+
+def test_what_no_frame_shows_is_told_by_name(calm: World) -> None:
+    with pytest.raises(SubjectNotFoundError, match=r'"zeppelin".*--global.*mask of your own'):
+        calm.track("make the zeppelin red")
+
+
+def test_a_wish_to_stop_is_heard(calm: World) -> None:
+    left = iter(range(8))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise EditCancelledError("stop")
+
+    plan = plan_instruction("make the ball red")
+    with pytest.raises(EditCancelledError):
+        track_masks(calm, 0, plan, calm, calm, check)
+
+
+def test_a_clip_of_one_frame() -> None:
+    world = World(demo_scene())
+    plan: InstructionPlan = plan_instruction("make the ball red")
+    track = track_masks(world.frames[:1], 7, plan, world, world, nothing)
+    assert np.array_equal(track.mask(7), world.truths[BALL][0])
+
+
+def test_a_flicker_of_one_frame_is_smoothed_along_the_motion(calm: World) -> None:
+    truth = calm.truths[BALL]
+    flickering = list(truth)
+    flickering[5] = np.zeros_like(truth[5])
+    flickering[9] = np.ones_like(truth[9])
+    steady = list(steadied(calm.frames, flickering))
+    assert len(steady) == COUNT
+    for number, mask in enumerate(truth):
+        assert mask_overlap(steady[number], mask) > 0.9
+
+
+def test_the_packaged_models_track_the_demo() -> None:
+    grounder = load_grounder(packaged_folder("grounder"), device="cpu")
+    segmenter = load_segmenter(packaged_folder("segmenter"), device=torch.device("cpu"))
+    scene = demo_scene()
+    frames = [render_frame(scene, frame, width=256, height=144) for frame in range(8)]
+    plan = plan_instruction("make the ball green")
+    track = track_masks(frames, 0, plan, grounder, segmenter, nothing)
+    for frame in range(8):
+        truth = owner_map(scene, frame, width=256, height=144) == BALL
+        assert mask_overlap(track.mask(frame), truth) > 0.8

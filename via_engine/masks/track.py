@@ -1,0 +1,160 @@
+"""From a plan to the mask of every frame: found in some frames, followed to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from via_engine.errors import SubjectNotFoundError
+from via_engine.masks.flow import carried
+from via_engine.masks.mask_track import MaskTrack
+from via_engine.masks.outline import with_room, without_specks
+from via_engine.masks.plan import InstructionPlan, Region
+from via_engine.masks.propagate import Tracker
+from via_engine.masks.sighting import (
+    BoxSegmenter,
+    Finder,
+    Sighting,
+    Thing,
+    doubtful_by_index,
+    masks_by_index,
+    sightings_in,
+    subjects_among,
+    things_among,
+)
+
+Frame = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+# Frames from one look of the grounder to the next: a quarter of a second of film.
+KEY_INTERVAL = 6
+_ROOM = 1.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """Looks for phrases in some frames of a clip."""
+
+    frames: Iterable[Frame]
+    grounder: Finder
+    segmenter: BoxSegmenter
+    check: Callable[[], None]
+
+    def masks(self, phrase: str, *, several: bool) -> list[Iterator[Mask]]:
+        """The masks of all frames, for each thing that the phrase means in the clip."""
+
+        def among(sightings: Iterable[Sighting]) -> tuple[Thing, ...]:
+            things = things_among(sightings)
+            return subjects_among(things, phrase, self.grounder, several=several)
+
+        found = list(self._sightings(phrase, lambda index: index % KEY_INTERVAL == 0))
+        subjects = among(found)
+        changes = _changes({one.index for thing in subjects for one in thing.sightings})
+        if changes:
+            found += self._sightings(phrase, changes.__contains__)
+            subjects = among(found)
+        return [self._followed(subject, found) for subject in subjects]
+
+    def _followed(self, subject: Thing, sightings: Iterable[Sighting]) -> Iterator[Mask]:
+        tracker = Tracker(
+            segmenter=self.segmenter,
+            look=subject.look,
+            check=self.check,
+            usual_likeness=subject.usual_likeness,
+        )
+        known = masks_by_index(subject)
+        return tracker.masks(self.frames, known, doubtful_by_index(sightings, known))
+
+    def _sightings(self, phrase: str, wanted: Callable[[int], bool]) -> Iterator[Sighting]:
+        for index, frame in enumerate(self.frames):
+            if wanted(index):
+                self.check()
+                yield from sightings_in(frame, index, phrase, self.grounder, self.segmenter)
+
+
+def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the order they are made
+    frames: Iterable[Frame],
+    first_frame: int,
+    plan: InstructionPlan,
+    grounder: Finder,
+    segmenter: BoxSegmenter,
+    check: Callable[[], None],
+) -> MaskTrack:
+    """Where a local edit goes in every frame.
+
+    The grounder looks at every sixth frame, and between those where what it sees comes or goes;
+    the segmenter outlines its answers; they are followed both ways to the frames between. Where
+    the subject is out of sight the mask is empty, or full for a background.
+
+    Args:
+        frames: (H, W, 3) uint8, RGB, of one shot; iterated over up to three times.
+        first_frame: media frame of the first one.
+        plan: a local one.
+        check: called before every frame; raises to stop.
+
+    Raises:
+        SubjectNotFoundError: no frame shows what an edit of an object names.
+    """
+    search = _Search(frames=frames, grounder=grounder, segmenter=segmenter, check=check)
+    is_background = plan.region is Region.BACKGROUND
+    streams = [
+        masks
+        for phrase in plan.phrases
+        for masks in search.masks(phrase, several=is_background or phrase.endswith("s"))
+    ]
+    if not streams and not is_background:
+        named = " or ".join(f'"{phrase}"' for phrase in plan.phrases)
+        raise SubjectNotFoundError(
+            f"no frame shows {named} clearly; name it in other words (--find), edit the whole "
+            "picture (--global), or give a mask of your own"
+        )
+    if not streams:
+        return MaskTrack.of(first_frame, (np.ones(frame.shape[:2], np.bool_) for frame in frames))
+    united = (np.logical_or.reduce(masks) for masks in zip(*streams, strict=True))
+    steady = steadied(frames, united)
+    return MaskTrack.of(first_frame, (_region(mask, plan) for mask in steady))
+
+
+def steadied(frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Mask]:
+    """Each mask as most of three say: itself and its neighbours in time, moved to its frame.
+
+    The first and last stay as they are.
+    """
+    held: list[tuple[Frame, Mask]] = []
+    for pair in zip(frames, masks, strict=True):
+        held.append(pair)
+        if len(held) == 1:
+            yield pair[1]
+        if len(held) == 3:
+            yield _majority(*held)
+            held.pop(0)
+    if len(held) == 2:
+        yield held[1][1]
+
+
+def _majority(
+    before: tuple[Frame, Mask], now: tuple[Frame, Mask], after: tuple[Frame, Mask]
+) -> Mask:
+    earlier = carried(before[1], before[0], now[0])
+    later = carried(after[1], after[0], now[0])
+    return without_specks((earlier & later) | (now[1] & (earlier | later)))
+
+
+def _changes(seen: set[int]) -> set[int]:
+    """Frames midway between a key frame that shows the subject and one that does not."""
+    step = KEY_INTERVAL // 2
+    ends = {index + sign * step for index in seen for sign in (-1, 1)}
+    return {
+        index
+        for index in ends
+        if ((index - step) in seen) != ((index + step) in seen) and index > 0
+    }
+
+
+def _region(mask: Mask, plan: InstructionPlan) -> Mask:
+    if plan.region is Region.BACKGROUND:
+        return ~mask
+    return with_room(mask, _ROOM) if plan.changes_shape and mask.any() else mask
