@@ -28,6 +28,8 @@ class _CardValues(TypedDict):
     multiple_px: int
     licence: str
     understands: list[str]
+    adapt_steps: int
+    adapt_learning_rate: float
 
 
 _DEFAULTS = _CardValues(
@@ -40,6 +42,8 @@ _DEFAULTS = _CardValues(
     multiple_px=64,
     licence="unknown",
     understands=[],
+    adapt_steps=200,
+    adapt_learning_rate=1e-4,
 )
 
 
@@ -100,6 +104,8 @@ def read_card(name: str, folder: Path) -> ModelCard:
         multiple_px=values["multiple_px"],
         licence=values["licence"],
         understands=tuple(values["understands"]),
+        adapt_steps=values["adapt_steps"],
+        adapt_learning_rate=float(values["adapt_learning_rate"]),
     )
 
 
@@ -122,11 +128,20 @@ def _check_value(path: Path, key: str, value: object) -> None:
         raise ModelError(f"{path}: unknown key {key!r}; a card knows {', '.join(_DEFAULTS)}")
     default = cast(dict[str, object], _DEFAULTS)[key]
     if isinstance(default, int | float):
-        kinds = int if isinstance(default, int) else int | float
-        if not isinstance(value, kinds) or isinstance(value, bool) or value < 1:
-            raise ModelError(f"{path}: {key} is {value!r}; give a number of at least 1")
+        _check_number(path, key, value, default)
     elif isinstance(default, list):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ModelError(f"{path}: {key} is {value!r}; give a list of texts")
     elif not isinstance(value, str):
         raise ModelError(f"{path}: {key} is {value!r}; give a text")
+
+
+def _check_number(path: Path, key: str, value: object, default: int | float) -> None:
+    """Numbers are at least 1, but for those whose own default is a share of it: above 0."""
+    kinds = int if isinstance(default, int) else int | float
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    if default < 1:
+        if not is_number or not 0 < cast(float, value) < 1:
+            raise ModelError(f"{path}: {key} is {value!r}; give a number above 0 and below 1")
+    elif not is_number or cast(float, value) < 1:
+        raise ModelError(f"{path}: {key} is {value!r}; give a number of at least 1")

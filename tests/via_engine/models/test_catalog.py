@@ -20,6 +20,8 @@ CARD = {
     "multiple_px": 8,
     "licence": "Apache-2.0",
     "understands": ["make it night"],
+    "adapt_steps": 60,
+    "adapt_learning_rate": 0.0005,
 }
 
 
@@ -53,6 +55,7 @@ def test_card_file_is_read_in_full(tmp_path: Path) -> None:
     assert (card.guidance_scale, card.image_guidance_scale) == (5.0, 1.25)
     assert (card.long_side_px, card.multiple_px) == (256, 8)
     assert card.understands == ("make it night",)
+    assert (card.adapt_steps, card.adapt_learning_rate) == (60, 0.0005)
 
 
 def test_folder_without_a_card_has_the_defaults_of_its_class(tmp_path: Path) -> None:
@@ -62,6 +65,7 @@ def test_folder_without_a_card_has_the_defaults_of_its_class(tmp_path: Path) -> 
     assert (card.guidance_scale, card.image_guidance_scale) == (7.5, 1.5)
     assert (card.long_side_px, card.multiple_px) == (512, 64)
     assert card.understands == ()
+    assert (card.adapt_steps, card.adapt_learning_rate) == (200, 1e-4)
 
 
 def test_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
@@ -89,6 +93,9 @@ def test_a_name_may_come_only_once(tmp_path: Path) -> None:
         ({"steps": 2.5}, r"steps is 2\.5"),
         ({"steps": True}, "steps is True"),
         ({"multiple_px": 0}, "multiple_px is 0"),
+        ({"adapt_steps": 0}, "adapt_steps is 0"),
+        ({"adapt_learning_rate": 0}, "adapt_learning_rate is 0; give a number above 0"),
+        ({"adapt_learning_rate": 1.5}, r"adapt_learning_rate is 1\.5"),
         ({"licence": 3}, "licence is 3"),
         ({"understands": "all"}, "understands is 'all'"),
         (["steps"], "no JSON object"),

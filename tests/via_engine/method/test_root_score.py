@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from via_engine.method.root_score import RootFigures, RootPictures, fault, scores
+
+SOUND = RootFigures(
+    is_picture=True,
+    likeness=0.9,
+    change=0.2,
+    direction=0.5,
+    background_change=0.02,
+    variation=0.05,
+)
+
+
+def pictures(edited: torch.Tensor, inside: torch.Tensor | None = None) -> RootPictures:
+    whole = torch.ones((1, 1, 24, 32))
+    return RootPictures(
+        source=torch.full((1, 3, 24, 32), 0.5),
+        edited=edited,
+        inside=whole if inside is None else inside,
+    )
+
+
+def left_half() -> torch.Tensor:
+    inside = torch.zeros((1, 1, 24, 32))
+    inside[..., :16] = 1
+    return inside
+
+
+def test_changes_are_told_apart_by_the_mask() -> None:
+    edited = torch.full((2, 3, 24, 32), 0.5)
+    edited[0, :, :, :16] = 0.8
+    edited[1, 0, :, 16:] = 0.2
+
+    measured = pictures(edited, left_half())
+
+    assert measured.changes() == pytest.approx([0.3, 0], abs=1e-6)
+    # A third of the samples by 0.3.
+    assert measured.background_changes() == pytest.approx([0, 0.3 / math.sqrt(3)], abs=1e-6)
+
+
+def test_without_an_outside_there_is_no_background() -> None:
+    assert pictures(torch.rand((2, 3, 24, 32))).background_changes() == [None, None]
+
+
+def test_variation_is_the_mean_step_to_the_pixels_below_and_beside() -> None:
+    edited = torch.full((3, 3, 24, 32), 0.5)
+    edited[1, :, ::2] = 0.9
+    edited[2] = torch.linspace(0, 0.62, 32)
+
+    assert pictures(edited).variations() == pytest.approx([0, 0.4 / 2, 0.02 / 2], abs=1e-6)
+
+
+def test_what_is_no_picture_is_known() -> None:
+    edited = torch.rand((3, 3, 24, 32))
+    edited[1] = 0
+    edited[2, 0, 3, 3] = torch.nan
+
+    assert pictures(edited).are_pictures() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, ""),
+        ({"is_picture": False}, "no picture"),
+        ({"likeness": 0.55}, "unlike the source"),
+        ({"change": 0.01}, "hardly changed"),
+        ({"direction": 0.05}, "not the change asked for"),
+        ({"direction": None}, ""),
+        ({"background_change": 0.2}, "the rest changed"),
+        ({"background_change": None}, ""),
+    ],
+)
+def test_each_gate_says_what_it_is_about(change: dict[str, Any], words: str) -> None:
+    told = fault(replace(SOUND, **change), is_of_object=True)
+
+    assert words in told
+    assert bool(told) == bool(words)
+
+
+def test_edits_of_more_than_an_object_may_go_further_from_the_source() -> None:
+    assert fault(replace(SOUND, likeness=0.55), is_of_object=False) == ""
+
+
+@pytest.mark.parametrize(
+    "better",
+    [{"direction": 0.6}, {"background_change": 0.01}, {"variation": 0.03}],
+)
+def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> None:
+    first, second, third = scores([SOUND, replace(SOUND, **better), SOUND])
+
+    assert second > first == third
+
+
+def test_a_judges_word_counts_and_none_counts_nothing() -> None:
+    judged = [replace(SOUND, judge=judge) for judge in (2.0, 9.0)]
+
+    low, high = scores(judged)
+
+    assert high > low
+    assert scores([SOUND, SOUND]) == [0, 0]
+    assert scores([SOUND, replace(SOUND, judge=9.0)]) == [0, 0]
+
+
+def test_scores_do_not_depend_on_the_order_of_candidates() -> None:
+    several = [
+        replace(SOUND, direction=0.1 * number, variation=0.01 * number) for number in (5, 2, 9)
+    ]
+
+    assert scores(several[::-1]) == pytest.approx(scores(several)[::-1])

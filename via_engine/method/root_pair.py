@@ -1,0 +1,330 @@
+"""The root pair: which frame is edited first, under which seeds, and which edit is the one.
+
+The published method takes any frame and lets a person choose among seeds. Here the frames that
+show most, sharpest and nearest to the middle are edited under several seeds and guidances, and
+`root_score` puts the edits in order; a person may still choose, or bring a frame of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from via_engine.edit_types import RootChoice
+from via_engine.errors import RootError
+from via_engine.masks.plan import InstructionPlan, Region
+from via_engine.method.adaptation import RootPair
+from via_engine.method.frame_edit import FrameEdit
+from via_engine.method.root_score import RootFigures, RootPictures, fault, scores
+from via_engine.models.critic import Critic
+from via_engine.picture.native_size import to_working_size
+from via_engine.schedule import batches
+
+Frame = NDArray[np.uint8]
+JUDGED = 4
+_BATCH = 4
+_LUMA = (0.2126, 0.7152, 0.0722)
+# Factors of the guidance asked for: as it is, and with more weight on both words and source.
+_GUIDANCE_FACTORS = ((1.0, 1.0), (1.5, 4 / 3))
+
+
+class Judge(Protocol):
+    """Someone who looks at an edit: a vision-language model, or a stand-in."""
+
+    def judge(self, source: Frame, edited: Frame, instruction: str) -> float:
+        """0 to 10, 10 the best; frames are (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootFrame:
+    """A frame of the clip that may become the root.
+
+    Attributes:
+        frame: its number in the media.
+        source: (1, 3, H, W), RGB, float32, 0 to 1, at working size.
+        alpha: (1, 1, H, W), float32, 1 where the edit goes, 0 where the source stays; None for
+            the whole picture.
+    """
+
+    frame: int
+    source: Tensor
+    alpha: Tensor | None = None
+
+    @property
+    def area(self) -> float:
+        """Share of the picture the edit may change."""
+        return 1.0 if self.alpha is None else float(self.alpha.mean())
+
+    def pair(self, edited: Tensor) -> RootPair:
+        """The root pair with an edit (1, 3, H, W) of this frame, the source outside the mask."""
+        if self.alpha is not None:
+            edited = self.source + self.alpha * (edited - self.source)
+        return RootPair(frame=self.frame, source=self.source, edited=edited, mask=self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootQuestion:
+    """What the candidates are asked for.
+
+    Attributes:
+        edit: instruction, steps and size; seed and guidance are the candidates' own.
+        instruction: in the editor's words, for the judge.
+        plan: what it means.
+        critic: compares pictures with captions.
+        judge: looks at the best few as well; None leaves them to the figures.
+    """
+
+    edit: FrameEdit
+    instruction: str
+    plan: InstructionPlan
+    critic: Critic
+    judge: Judge | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootCandidateEdit:
+    """One edit of a root frame.
+
+    Attributes:
+        choice: frame, seed and guidance that make it again.
+        pair: source and edit at working size, the source outside the mask.
+        edited: (1, 3, H, W), RGB, float32, 0 to 1, all of what the model gave.
+        score: comparable within one proposal.
+        is_sound: whether it passed every gate.
+        fault: the gate it failed, in words; empty when sound.
+    """
+
+    choice: RootChoice
+    pair: RootPair
+    edited: Tensor
+    score: float
+    is_sound: bool
+    fault: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Candidate:
+    """An edit and its figures, not yet compared with the others."""
+
+    choice: RootChoice
+    pair: RootPair
+    edited: Tensor
+    figures: RootFigures
+
+    def judged(self, judge: Judge, instruction: str) -> _Candidate:
+        """The same with the judge's opinion."""
+        source, edited = _frames(torch.cat([self.pair.source, self.pair.edited]))
+        opinion = judge.judge(source, edited, instruction)
+        return replace(self, figures=replace(self.figures, judge=opinion))
+
+
+def best_root_frames(frames: Sequence[RootFrame], count: int) -> list[RootFrame]:
+    """The `count` frames best suited to be the root, the best first.
+
+    Rank by mask area, sharpness inside it, and nearness to the middle of those given; a frame
+    without the subject comes last. Area counts double: what is not in the picture is not learned.
+    """
+    middle = (frames[0].frame + frames[-1].frame) / 2
+    ranked = np.zeros(len(frames))
+    for weight, values in (
+        (2.0, [one.area for one in frames]),
+        (1.0, [_sharpness(one) for one in frames]),
+        (1.0, [-abs(one.frame - middle) for one in frames]),
+    ):
+        ranked += weight * _ranks(values)
+    order = sorted(range(len(frames)), key=lambda index: (frames[index].area == 0, -ranked[index]))
+    return [frames[index] for index in order[:count]]
+
+
+def root_choices(
+    frames: Sequence[int],
+    count: int,
+    *,
+    seed: int,
+    guidance_scale: float,
+    image_guidance_scale: float,
+) -> tuple[RootChoice, ...]:
+    """`count` ways to edit the root frames: frame by frame, guidances in turn, rising seeds.
+
+    The first is the first frame as the request itself would edit it.
+    """
+    choices = []
+    for index in range(count):
+        turn, frame = divmod(index, len(frames))
+        seeds, guidance = divmod(turn, len(_GUIDANCE_FACTORS))
+        text, image = _GUIDANCE_FACTORS[guidance]
+        choices.append(
+            RootChoice(
+                frame=frames[frame],
+                seed=seed + seeds,
+                guidance_scale=guidance_scale * text,
+                image_guidance_scale=image_guidance_scale * image,
+            )
+        )
+    return tuple(choices)
+
+
+def propose_roots(
+    question: RootQuestion,
+    frames: Sequence[RootFrame],
+    choices: Sequence[RootChoice],
+    check: Callable[[], None],
+) -> list[RootCandidateEdit]:
+    """Edits the chosen frames, each on its own without a group, best first.
+
+    Sound candidates come before those that fail a gate; when none is sound the first is still
+    the best there is, and says what it fails. The same question gives the same answer.
+
+    Args:
+        frames: hold every frame of `choices`.
+        check: called before every denoising step; raises to stop.
+
+    Raises:
+        RootError: a choice is of a frame that is not given.
+        ModelError: memory runs out, or the model's numbers are none.
+    """
+    by_number = {one.frame: one for one in frames}
+    found: list[_Candidate] = []
+    for number in dict.fromkeys(choice.frame for choice in choices):
+        if number not in by_number:
+            raise RootError(
+                f"frame {number} is not among the frames the root may be ({sorted(by_number)}); "
+                "choose one of those that were proposed"
+            )
+        of_frame = [choice for choice in choices if choice.frame == number]
+        found += _candidates(question, by_number[number], of_frame, check)
+    return _in_order(question, found)
+
+
+def root_pair_from_image(
+    root: RootFrame, image: NDArray[np.float32], *, width: int, height: int
+) -> RootPair:
+    """The pair of a frame and an editor's own version of it, brought to working size.
+
+    Args:
+        root: the frame the image was made from. Its mask is not used: all of the image counts.
+        image: (h, w, 3), R'G'B', float32, 0 to 1, as it was given.
+        width, height: of the upright media in pixels, which the image must have.
+
+    Raises:
+        RootError: the image has another size.
+    """
+    if image.shape[:2] != (height, width):
+        raise RootError(
+            f"the root image is {image.shape[1]}×{image.shape[0]}, frame {root.frame} of the "
+            f"media {width}×{height}; export the frame at its own size and retouch that"
+        )
+    rows, columns = root.source.shape[-2:]
+    small = torch.from_numpy(to_working_size(image, width=columns, height=rows))
+    return RootPair(
+        frame=root.frame, source=root.source, edited=small.permute(2, 0, 1)[None].contiguous()
+    )
+
+
+def _candidates(
+    question: RootQuestion,
+    root: RootFrame,
+    choices: Sequence[RootChoice],
+    check: Callable[[], None],
+) -> list[_Candidate]:
+    """Edits one frame under every choice and measures the results against one another."""
+    edits = [
+        question.edit.under(batch).apply(root.source.expand(len(batch), -1, -1, -1), None, check)
+        for batch in batches(choices, _BATCH)
+    ]
+    edited = torch.cat([edit.edited for edit in edits]).cpu()
+    measured = _measured(question, root, edited)
+    return [
+        _Candidate(choice=choice, pair=root.pair(picture), edited=picture, figures=figures)
+        for choice, picture, figures in zip(choices, torch.split(edited, 1), measured, strict=True)
+    ]
+
+
+def _measured(question: RootQuestion, root: RootFrame, edited: Tensor) -> list[RootFigures]:
+    inside = torch.ones_like(root.source[:, :1]) if root.alpha is None else root.alpha
+    pictures = RootPictures(source=root.source, edited=edited, inside=inside)
+    before, after = question.plan.caption_before, question.plan.caption_after
+    source, *frames = _frames(torch.cat([root.source, edited]))
+    features = question.critic.image_features([source, *frames])
+    likenesses = (features[1:] @ features[0]).tolist()
+    directions = question.critic.direction_similarities(source, frames, before, after)
+    return [
+        RootFigures(
+            is_picture=is_picture,
+            likeness=likeness,
+            change=inside_change,
+            direction=direction if before != after else None,
+            background_change=outside_change,
+            variation=variation,
+        )
+        for is_picture, likeness, inside_change, direction, outside_change, variation in zip(
+            pictures.are_pictures(),
+            likenesses,
+            pictures.changes(),
+            directions,
+            pictures.background_changes(),
+            pictures.variations(),
+            strict=True,
+        )
+    ]
+
+
+def _in_order(question: RootQuestion, candidates: Sequence[_Candidate]) -> list[RootCandidateEdit]:
+    """Best first by figures; the first few by the judge's opinion as well."""
+    ordered = _scored(question.plan, candidates)
+    if question.judge is None:
+        return ordered
+    by_choice = {one.choice: one for one in candidates}
+    judged = [
+        by_choice[one.choice].judged(question.judge, question.instruction)
+        for one in ordered[:JUDGED]
+    ]
+    return [*_scored(question.plan, judged), *ordered[JUDGED:]]
+
+
+def _scored(plan: InstructionPlan, candidates: Sequence[_Candidate]) -> list[RootCandidateEdit]:
+    edits = []
+    for one, score in zip(candidates, scores([one.figures for one in candidates]), strict=True):
+        is_of_object = one.pair.mask is not None and plan.region is Region.OBJECT
+        what = fault(one.figures, is_of_object=is_of_object)
+        edits.append(
+            RootCandidateEdit(
+                choice=one.choice,
+                pair=one.pair,
+                edited=one.edited,
+                score=score,
+                is_sound=not what,
+                fault=what,
+            )
+        )
+    return sorted(edits, key=lambda edit: (edit.is_sound, edit.score), reverse=True)
+
+
+def _sharpness(root: RootFrame) -> float:
+    """Mean square of the Laplacian of luma where the edit goes."""
+    red, green, blue = root.source[0].cpu().numpy()
+    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    edges = cv2.Laplacian(luma.astype(np.float32), cv2.CV_32F) ** 2
+    weight = np.ones_like(edges) if root.alpha is None else root.alpha[0, 0].cpu().numpy()
+    return float((edges * weight).sum() / max(float(weight.sum()), 1.0))
+
+
+def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    """0 for the smallest to 1 for the largest; equal values share their mean rank."""
+    array = np.asarray(values)
+    below = (array[:, None] > array).sum(axis=1) + (array[:, None] == array).sum(axis=1) / 2
+    ranks: NDArray[np.float64] = below / len(array)
+    return ranks
+
+
+def _frames(pictures: Tensor) -> list[Frame]:
+    """(B, 3, H, W), 0 to 1, as B frames (H, W, 3) uint8."""
+    samples = (pictures.clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(samples.permute(0, 2, 3, 1).contiguous().cpu().numpy())
