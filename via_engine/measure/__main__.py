@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 from via_engine.errors import ViaEngineError
+from via_engine.measure.arguments import natural, picture_path, positive
 from via_engine.measure.memory import memory
+from via_engine.measure.quality.bench import QualityOptions, quality
+from via_engine.measure.quality.options import add_quality_options
+from via_engine.measure.quality.report import AblationReport
 from via_engine.measure.rows import Row, as_json, print_table
 from via_engine.measure.speed import speed
 from via_engine.measure.starter import MODELS, SCENES, starter
 
-BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
+BENCHMARKS: dict[str, Callable[..., list[Row] | AblationReport]] = {
     "memory": memory,
+    "quality": quality,
     "speed": speed,
     "starter": starter,
 }
@@ -23,7 +28,7 @@ BENCHMARKS: dict[str, Callable[..., list[Row]]] = {
 def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command for each benchmark, some with options of their own."""
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--seed", type=_natural, default=0, help="another seed gives fresh scenes")
+    shared.add_argument("--seed", type=natural, default=0, help="another seed gives fresh scenes")
     shared.add_argument("--json", action="store_true", help="rows as JSON on stdout")
     shared.add_argument("--check", action="store_true", help="end with 1 when a bar is missed")
     found = argparse.ArgumentParser(prog="via bench", description="Measures Via on this machine.")
@@ -33,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
         command = names.add_parser(name, parents=[shared], help=summary, description=summary)
         if run is starter:
             _add_starter_options(command)
+        if run is quality:
+            add_quality_options(command)
     return found
 
 
@@ -41,21 +48,31 @@ def main(arguments: list[str] | None = None) -> int:
     asked = vars(parser().parse_args(arguments))
     name, as_values, check = asked.pop("name"), asked.pop("json"), asked.pop("check")
     try:
-        rows = BENCHMARKS[name](**asked)
+        found = _measured(name, asked)
     except ViaEngineError as error:
         print(f"via bench: {error}", file=sys.stderr)
         return 1
+    rows = found.rows if isinstance(found, AblationReport) else found
     if as_values:
-        print(as_json(rows))
+        print(found.as_json() if isinstance(found, AblationReport) else as_json(rows))
     else:
+        if isinstance(found, AblationReport):
+            found.print_tables()
         print_table(f"via bench {name} --seed {asked['seed']}", rows)
     return int(check and not all(row.holds for row in rows))
+
+
+def _measured(name: str, asked: dict[str, Any]) -> list[Row] | AblationReport:
+    if name != "quality":
+        return BENCHMARKS[name](**asked)
+    options = {key: value for key, value in asked.items() if key != "seed"}
+    return BENCHMARKS[name](asked["seed"], QualityOptions(**options))
 
 
 def _add_starter_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--scenes",
-        type=_positive,
+        type=positive,
         default=SCENES,
         metavar="N",
         help=f"held-out scenes for each row; fewer for a quick look (default: {SCENES})",
@@ -70,33 +87,10 @@ def _add_starter_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--sheet",
-        type=_picture_path,
+        type=picture_path,
         metavar="FILE.png",
         help="write source, model and truth of some edits there",
     )
-
-
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of scenes; give 1 or more")
-    return number
-
-
-def _picture_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text} does not end in .png, the format that is written")
-    if not path.absolute().parent.is_dir():
-        raise argparse.ArgumentTypeError(f"the folder of {text} does not exist; make it first")
-    return path
 
 
 if __name__ == "__main__":

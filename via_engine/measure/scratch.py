@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from via_engine.edit_types import (
     ColourTags,
@@ -29,22 +32,37 @@ def render_clip(
     folder: Path, *, seed: int, frame_count: int, width: int, height: int, frame_rate: Fraction
 ) -> Path:
     """Renders a procedural scene as a ProRes clip in `folder` and returns its path."""
+    scene = random_world_scene(seed, held_out=True)
+    frames = (
+        render_frame(scene, frame, width=width, height=height) for frame in range(frame_count)
+    )
+    path = folder / f"scene_{seed}_{frame_count}.mov"
+    return write_clip(path, frames, frame_count=frame_count, frame_rate=frame_rate)
+
+
+def write_clip(
+    path: Path, frames: Iterable[NDArray[np.uint8]], *, frame_count: int, frame_rate: Fraction
+) -> Path:
+    """Writes (H, W, 3) uint8 RGB frames as a ProRes clip at `path`, a .mov, and returns it."""
+    remaining = iter(frames)
+    first = next(remaining)
     geometry = ClipGeometry(
-        width=width,
-        height=height,
+        width=first.shape[1],
+        height=first.shape[0],
         frame_rate=frame_rate,
         sample_aspect_ratio=Fraction(1),
         colour=BT709,
     )
-    scene = random_world_scene(seed, held_out=True)
-    frames = (
-        render_frame(scene, frame, width=width, height=height).astype(np.float32) / 255.0
-        for frame in range(frame_count)
-    )
+    pictures = (frame.astype(np.float32) / 255.0 for frame in chain([first], remaining))
     chunk = write_chunk(
-        folder, 0, FrameRange(0, frame_count), frames, geometry, OutputFormat.PRORES_422_HQ_MOV
+        path.parent,
+        0,
+        FrameRange(0, frame_count),
+        pictures,
+        geometry,
+        OutputFormat.PRORES_422_HQ_MOV,
     )
-    return chunk.path.rename(folder / f"scene_{seed}_{frame_count}.mov")
+    return chunk.path.rename(path)
 
 
 def edit_request(

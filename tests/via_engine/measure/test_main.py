@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from via_engine.errors import ModelIntegrityError
 from via_engine.measure.__main__ import BENCHMARKS, main
+from via_engine.measure.quality.ablation import Ablation, ClipFigures
+from via_engine.measure.quality.bench import QualityOptions
+from via_engine.measure.quality.figures import Figure
+from via_engine.measure.quality.report import AblationReport
+from via_engine.measure.quality.variants import FULL
 from via_engine.measure.rows import Bar, Row
 from via_engine.measure.starter import MODELS
 from via_engine.starter import bundle
@@ -74,9 +80,80 @@ def test_check_ends_with_one_when_a_bar_is_missed(
     assert "MISSED" in capsys.readouterr().out
 
 
+@dataclass
+class FakeQuality:
+    """Answers as the quality benchmark does and notes what it was asked."""
+
+    report: list[Row] | AblationReport
+    asked: list[tuple[int, QualityOptions]] = field(default_factory=list)
+
+    def __call__(self, seed: int, options: QualityOptions) -> list[Row] | AblationReport:
+        self.asked.append((seed, options))
+        return self.report
+
+
+def ablation_report() -> AblationReport:
+    clip = ClipFigures(
+        name="one", text="make it night", is_vague=False, by_variant={"full": {Figure.INSIDE: 21.0}}
+    )
+    missed = Row(name="claim", value=1.0, unit="ratio", bar=Bar(comparison=">=", limit=2))
+    return AblationReport(ablation=Ablation(variants=(FULL,), clips=(clip,)), rows=[missed])
+
+
+def use_quality(monkeypatch: pytest.MonkeyPatch, fake: FakeQuality) -> FakeQuality:
+    monkeypatch.setattr("via_engine.measure.__main__.quality", fake)
+    monkeypatch.setitem(BENCHMARKS, "quality", fake)
+    return fake
+
+
+def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = use_quality(monkeypatch, FakeQuality([]))
+    assert main(["quality"]) == 0
+    assert main(["quality", "--full"]) == 0
+    words = ["quality", "--seed", "3", "--scenes", "5", "--frames", "6", "--adapt-steps", "9"]
+    words += ["--variants", "full", "per-frame", "--clips", str(tmp_path), "--instruction", "x"]
+    assert main([*words, "--plot", str(tmp_path / "plot.png")]) == 0
+    assert main(["quality", "--pair", "a.mov", "b.mov"]) == 0
+    plain, full, all_of_them, pair = (options for _, options in fake.asked)
+    assert plain == QualityOptions()
+    assert (plain.clip_count, plain.frame_count) == (4, 24)
+    assert (full.clip_count, full.frame_count) == (30, 48)
+    assert (all_of_them.clip_count, all_of_them.frame_count) == (5, 6)
+    assert list(all_of_them.variants) == ["full", "per-frame"]
+    assert all_of_them.clips == tmp_path
+    assert (all_of_them.instruction, all_of_them.adapt_steps) == ("x", 9)
+    assert list(pair.pair) == [Path("a.mov"), Path("b.mov")]
+    assert fake.asked[2][0] == 3
+
+
+def test_an_ablation_prints_its_table_and_its_verdicts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_quality(monkeypatch, FakeQuality(ablation_report()))
+    assert main(["quality", "--check"]) == 1
+    told = capsys.readouterr().out
+    assert "PSNR inside" in told
+    assert "MISSED" in told
+    assert main(["quality", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["variants"]["full"]["inside"]["median"] == 21
+    assert values["verdicts"][0]["name"] == "claim"
+
+
+def test_footage_needs_an_instruction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["quality", "--clips", str(tmp_path)]) == 1
+    assert main(["quality", "--instruction", "make it night"]) == 1
+    assert capsys.readouterr().err.count("--clips and --instruction go together") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["quality", "--variants", "most"], "gather-swap"),
+        (["quality", "--frames", "0"], "give 1 or more"),
+        (["quality", "--clips", "no/such/folder"], "is no folder"),
+        (["quality", "--long", "--clips", "."], "not allowed"),
+        (["quality", "--pair", "a.mov"], "expected 2"),
         (["starter", "--scenes", "0"], "give 1 or more"),
         (["starter", "--scenes", "many"], "invalid"),
         (["starter", "--seed", "-1"], "below 0"),

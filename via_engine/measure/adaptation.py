@@ -1,0 +1,146 @@
+"""Does the adaptation help? Other frames of a clip with it and without, against the true edit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from via_engine.edit_types import AdaptSettings
+from via_engine.measure.roots import (
+    FORMS,
+    as_frames,
+    as_tensor,
+    case_edit,
+    changed_part,
+    load_starter_editor,
+    proposed_roots,
+    right_answers,
+)
+from via_engine.measure.rows import Bar, Row
+from via_engine.method.adaptation import half_products, tune
+from via_engine.method.adapter import Adapter, adapted
+from via_engine.models.critic import Critic, load_critic
+from via_engine.models.editors import InstructPix2PixEditor
+from via_engine.starter.bundle import starter_folder
+from via_engine.starter.evaluation.cases import CASE_FRAME, Case, Sampling, case_at, held_out_cases
+from via_engine.starter.evaluation.scores import psnr
+
+OTHER_FRAMES = (0, 24, 40)
+# The clip's own noise: none of those the root was chosen from.
+_APART = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipGain:
+    """PSNR inside the true mask in dB with the adapter less without, and what tuning took.
+
+    `alone` is of frames edited each on its own, `gathered` of frames that attend to a group.
+    """
+
+    alone_db: float
+    gathered_db: float
+    steps: int
+    seconds: float
+
+
+def adaptation_gain(seed: int, clips: int) -> list[Row]:
+    """Gains over `clips` held-out clips, spread over all forms of edit.
+
+    The root is Via's own choice in one frame; judged are other frames under another noise.
+    """
+    editor = load_starter_editor()
+    critic = load_critic(starter_folder("critic"), device=editor.device)
+    gains = [
+        _clip_gain(editor, critic, case, seed)
+        for number, form in enumerate(FORMS)
+        if (share := clips // len(FORMS) + (number < clips % len(FORMS)))
+        for case in held_out_cases(form, share, seed, Sampling())
+    ]
+    return [
+        *_gain_rows("frames edited alone", [gain.alone_db for gain in gains]),
+        *_gain_rows("gather and swap", [gain.gathered_db for gain in gains]),
+        Row(
+            name="tuning, steps kept",
+            value=float(np.median([gain.steps for gain in gains])),
+            unit="steps",
+            cases=clips,
+        ),
+        Row(
+            name="tuning, processor time",
+            value=float(np.median([gain.seconds for gain in gains])),
+            unit="s",
+            cases=clips,
+        ),
+    ]
+
+
+def _gain_rows(name: str, gains_db: Sequence[float]) -> list[Row]:
+    return [
+        Row(
+            name=f"adaptation, {name}: nearer to the truth inside the mask",
+            value=100 * float(np.mean([gain > 0 for gain in gains_db])),
+            unit="% of clips",
+            bar=Bar(comparison=">=", limit=80),
+            cases=len(gains_db),
+        ),
+        Row(
+            name=f"  median gain, {name}",
+            value=float(np.median(gains_db)),
+            unit="dB",
+            cases=len(gains_db),
+        ),
+    ]
+
+
+def _clip_gain(editor: InstructPix2PixEditor, critic: Critic, case: Case, seed: int) -> ClipGain:
+    pair = proposed_roots(editor, critic, case, seed)[0].pair
+    started = time.process_time()
+    adapter = tune(editor, pair, case.text, AdaptSettings(), lambda: None)
+    seconds = time.process_time() - started
+    others = [
+        other
+        for frame in OTHER_FRAMES
+        if (other := case_at(case.scene, case.instruction, case.text, Sampling(), frame))
+    ]
+    with_it = _agreement(editor, adapter, case, others or [case], seed)
+    without = _agreement(editor, None, case, others or [case], seed)
+    return ClipGain(
+        alone_db=with_it[0] - without[0],
+        gathered_db=with_it[1] - without[1],
+        steps=adapter.steps,
+        seconds=seconds,
+    )
+
+
+def _agreement(
+    editor: InstructPix2PixEditor,
+    adapter: Adapter | None,
+    root: Case,
+    others: Sequence[Case],
+    seed: int,
+) -> tuple[float, float]:
+    """PSNR inside the mask over the other frames, each alone and with a group around the root."""
+    edit = case_edit(editor, root, seed + _APART)
+    frames = as_tensor([case.source for case in others])
+    group_frames = (CASE_FRAME, others[-1].frame)
+    group_pictures = as_tensor([root.source, others[-1].source])
+    with adapted(editor, adapter), half_products(editor.unet):
+        alone = edit.apply(frames, None, lambda: None).edited
+        group = edit.gather(group_pictures, group_frames, lambda: None)
+        gathered = edit.apply(frames, group, lambda: None).edited
+    return _clip_psnr(others, alone), _clip_psnr(others, gathered)
+
+
+def _clip_psnr(cases: Sequence[Case], edited: torch.Tensor) -> float:
+    """Mean over the frames; one right answer holds for a whole clip, the nearest one counts."""
+    by_answer = np.array(
+        [
+            [psnr(frame, answer, changed_part(case)) for answer in right_answers(case)]
+            for case, frame in zip(cases, as_frames(edited), strict=True)
+        ]
+    )
+    return float(by_answer.mean(axis=0).max())

@@ -1,0 +1,166 @@
+"""`via bench quality`: what each part of the method contributes, by figures."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+
+from via_engine.config import EngineConfig
+from via_engine.edit_types import ModelCard
+from via_engine.editor import VideoEditor
+from via_engine.errors import RequestError
+from via_engine.measure.quality.ablation import SOURCE, Ablation, Bench, Gallery, ablate
+from via_engine.measure.quality.clips import BenchClip, footage, footage_paths, held_out_clips
+from via_engine.measure.quality.conditioned import conditioned_rows
+from via_engine.measure.quality.drift import LONG_FRAMES, drift_rows
+from via_engine.measure.quality.pair import PAIR_FRAMES, pair_rows
+from via_engine.measure.quality.plot import write_plot
+from via_engine.measure.quality.report import AblationReport
+from via_engine.measure.quality.sheet import variant_sheet
+from via_engine.measure.quality.variants import SELF_ONLY, VARIANTS
+from via_engine.measure.quality.verdicts import verdicts
+from via_engine.measure.rows import Row
+from via_engine.models.catalog import load_catalog
+from via_engine.models.critic import load_critic
+from via_engine.models.editors import load_editor
+from via_engine.models.mgie import load_conditioner
+from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.starter.bundle import starter_folder
+
+VARIANT_NAMES = tuple(variant.name for variant in VARIANTS)
+QUICK_CLIPS, QUICK_FRAMES = 4, 24
+FULL_CLIPS, FULL_FRAMES = 30, 48
+# Of the first ones, those that are vague recolours are edited under the conditioner as well.
+CONDITIONED_CLIPS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions:
+    """What `via bench quality` is asked for.
+
+    Attributes:
+        full: clips and frames for a table to publish, instead of a quick look.
+        scenes: another number of clips.
+        frames: another number of frames of each clip, of the long clip, or of the pair.
+        variants: names of those to run.
+        adapt_steps: most steps of adaptation; None is the model's own default.
+        clips: folder of footage to edit instead of held-out scenes; it has no truth.
+        instruction: what is asked of the footage.
+        pair: a source and an edit of it to measure; nothing is edited.
+        long: edit one clip of a minute instead and look for drift.
+        plot: where to write the figures as PNG.
+        sheet: where to write frames of the first clip as PNG.
+    """
+
+    full: bool = False
+    scenes: int | None = None
+    frames: int | None = None
+    variants: Sequence[str] = VARIANT_NAMES
+    adapt_steps: int | None = None
+    clips: Path | None = None
+    instruction: str = ""
+    pair: Sequence[Path] = ()
+    long: bool = False
+    plot: Path | None = None
+    sheet: Path | None = None
+
+    @property
+    def clip_count(self) -> int:
+        """How many held-out clips are edited."""
+        return self.scenes or (FULL_CLIPS if self.full else QUICK_CLIPS)
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames of each clip are edited."""
+        return self.frames or (FULL_FRAMES if self.full else QUICK_FRAMES)
+
+
+def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
+    """The method with parts left out and whole, against the true answer.
+
+    Raises:
+        RequestError: footage without an instruction, or the other way round.
+        ViaEngineError: clips or models cannot be read, or an edit fails.
+    """
+    if (options.clips is None) != (not options.instruction):
+        raise RequestError("--clips and --instruction go together: footage, and what to make of it")
+    critic = load_critic(starter_folder("critic"), device=torch.device("cpu"))
+    if options.pair:
+        source, edit = options.pair
+        return pair_rows(source, edit, critic, frame_count=options.frames or PAIR_FRAMES)
+    config = EngineConfig()
+    card = load_catalog(config).cards[0]
+    editor = VideoEditor(config)
+    editor.load(card.name)
+    with tempfile.TemporaryDirectory() as folder, _progress() as (expect, advance):
+        bench = Bench(
+            editor=editor,
+            card=card,
+            critic=critic,
+            seed=seed,
+            adapt_steps=options.adapt_steps,
+            advance=advance,
+        )
+        if options.long:
+            return drift_rows(bench, Path(folder), frame_count=options.frames or LONG_FRAMES)
+        clip_count, clips = _clips(options, card, seed)
+        variants = [variant for variant in VARIANTS if variant.name in options.variants]
+        expect(clip_count * len(variants))
+        found, gallery = ablate(bench, variants, clips, Path(folder))
+    rows = verdicts(found)
+    if options.clips is None and SELF_ONLY in variants:
+        rows += _conditioned(options, config, card, seed)
+    if options.plot is not None:
+        write_plot(found, options.plot)
+    if options.sheet is not None:
+        _write_sheet(found, gallery, options.sheet)
+    return AblationReport(ablation=found, rows=rows)
+
+
+def _clips(options: QualityOptions, card: ModelCard, seed: int) -> tuple[int, Iterator[BenchClip]]:
+    """How many clips there will be, and the clips, each made when it is asked for."""
+    frames = options.frame_count
+    if options.clips is None:
+        count = options.clip_count
+        return count, held_out_clips(count, frame_count=frames, seed=seed)
+    paths = footage_paths(options.clips)
+    return len(paths), (footage(path, options.instruction, card, frames) for path in paths)
+
+
+def _conditioned(
+    options: QualityOptions, config: EngineConfig, card: ModelCard, seed: int
+) -> Iterator[Row]:
+    """What the row "self-attention only" cannot tell with a text encoder."""
+    device = resolve_device(config.device)
+    dtype = resolve_dtype(config.dtype, device)
+    count = min(options.clip_count, CONDITIONED_CLIPS)
+    yield from conditioned_rows(
+        load_editor(card, device=device, dtype=dtype),
+        load_conditioner(starter_folder("conditioner"), device=device, dtype=dtype),
+        held_out_clips(count, frame_count=options.frame_count, seed=seed),
+        seed=seed,
+    )
+
+
+def _write_sheet(found: Ablation, gallery: Gallery, path: Path) -> None:
+    titles = {SOURCE: "source"} | dict(found.row_titles)
+    rows = [(title, gallery[name]) for name, title in titles.items() if name in gallery]
+    variant_sheet(found.clips[0].text, rows).save(path)
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
+    """A bar on stderr; yields what is told how many edits come, and what is told of each."""
+    with Progress(console=Console(stderr=True)) as shown:
+        task = shown.add_task("edits", total=None)
+        yield (
+            lambda total: shown.update(task, total=total),
+            lambda: shown.advance(task),
+        )

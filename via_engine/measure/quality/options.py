@@ -1,0 +1,79 @@
+"""The options of `via bench quality`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from via_engine.measure.arguments import folder_path, picture_path, positive
+from via_engine.measure.quality.bench import (
+    FULL_CLIPS,
+    FULL_FRAMES,
+    QUICK_CLIPS,
+    QUICK_FRAMES,
+    VARIANT_NAMES,
+)
+from via_engine.measure.quality.drift import LONG_FRAMES
+from via_engine.measure.quality.pair import PAIR_FRAMES
+
+
+def add_quality_options(command: argparse.ArgumentParser) -> None:
+    """Adds an option for every attribute of `QualityOptions`."""
+    _add_subject_options(command)
+    command.add_argument(
+        "--full",
+        action="store_true",
+        help=f"{FULL_CLIPS} clips of {FULL_FRAMES} frames instead of {QUICK_CLIPS} of "
+        f"{QUICK_FRAMES}; hours on a processor",
+    )
+    command.add_argument("--scenes", type=positive, metavar="N", help="another number of clips")
+    command.add_argument(
+        "--frames", type=positive, metavar="N", help="another number of frames of each clip"
+    )
+    command.add_argument(
+        "--variants",
+        nargs="+",
+        choices=VARIANT_NAMES,
+        default=VARIANT_NAMES,
+        metavar="VARIANT",
+        help=f"only these, of {', '.join(VARIANT_NAMES)}",
+    )
+    command.add_argument(
+        "--adapt-steps",
+        type=positive,
+        metavar="N",
+        help="most steps of adaptation (default: the model's own)",
+    )
+    command.add_argument(
+        "--instruction", default="", metavar="TEXT", help="what is asked of the clips of --clips"
+    )
+    command.add_argument(
+        "--plot", type=picture_path, metavar="FILE.png", help="write the figures there as a plot"
+    )
+    command.add_argument(
+        "--sheet",
+        type=picture_path,
+        metavar="FILE.png",
+        help="write frames of the first clip there, a row for each variant",
+    )
+
+
+def _add_subject_options(command: argparse.ArgumentParser) -> None:
+    """What is measured instead of held-out scenes; one of them at most."""
+    subject = command.add_mutually_exclusive_group()
+    subject.add_argument(
+        "--pair",
+        nargs=2,
+        type=Path,
+        default=(),
+        metavar=("SOURCE", "EDIT"),
+        help=f"measure somebody's edit of a clip; nothing is edited ({PAIR_FRAMES} frames)",
+    )
+    subject.add_argument(
+        "--clips", type=folder_path, metavar="FOLDER", help="edit footage, without truth"
+    )
+    subject.add_argument(
+        "--long",
+        action="store_true",
+        help=f"edit one clip of {LONG_FRAMES} frames and look for drift",
+    )
