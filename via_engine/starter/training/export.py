@@ -62,6 +62,8 @@ class EditorSheet:
     multiple_px: int = 8
     licence: str = "Apache-2.0"
     understands: tuple[str, ...] = UNDERSTANDS
+    adapt_steps: int = 60
+    adapt_learning_rate: float = 1e-3
 
 
 def export_editor(cache: Path, folder: Path) -> None:

@@ -30,6 +30,8 @@ STARTER_INPUT = InputSize(
 # Looks that leave no colours to tell by.
 _COLOURLESS = ("sketch", "sepia")
 _SHAPES = ((256, 144), (160, 96), (128, 128), (144, 256), (192, 144))
+# Editors name things that have left the frame: the answer "nowhere" has to be learned too.
+_ABSENT_SHARE = 0.45
 _SHAPE_SHARES = (0.5, 0.12, 0.14, 0.14, 0.1)
 MOST_OBJECTS = 3
 _LEAST_VISIBLE = 0.004
@@ -174,7 +176,7 @@ def _phrases(objects: tuple[NamedObject, ...], chance: np.random.Generator) -> t
     count = int(chance.choice((1, 2, 3, 4), p=(0.3, 0.3, 0.25, 0.15)))
     found: list[str] = []
     for _ in range(count):
-        if objects and chance.random() < 0.72:
+        if objects and chance.random() >= _ABSENT_SHARE:
             thing = objects[int(chance.integers(len(objects)))]
             adjective = thing.adjective if chance.random() < 0.4 else ""
             found.append(f"{adjective} {thing.kind}".strip())
@@ -189,17 +191,17 @@ def _absent_phrase(objects: tuple[NamedObject, ...], chance: np.random.Generator
     known = {(thing.kind, thing.adjective) for thing in objects}
     told = [thing for thing in objects if thing.adjective]
     adjective = str(chance.choice([*PALETTE, *MATERIALS]))
-    if told and form < 0.4:
+    if told and form < 0.25:
         kind = told[int(chance.integers(len(told)))].kind
         if all((kind, other) not in known for other in (adjective, "")):
             return f"{adjective} {kind}"
     if form > 0.95:
         return "".join(chance.choice(list(string.ascii_lowercase), int(chance.integers(2, 8))))
     kind = str(chance.choice([kind for kind in KINDS if kind not in {one for one, _ in known}]))
-    if told and form < 0.65:
+    if told and form < 0.45:
         # Right colour, wrong kind: shapes are harder to learn than colours.
         adjective = told[int(chance.integers(len(told)))].adjective
-    return f"{adjective} {kind}" if form < 0.65 else kind
+    return f"{adjective} {kind}" if form < 0.45 else kind
 
 
 def _answering(objects: tuple[NamedObject, ...], phrase: str) -> tuple[NamedObject, ...]:

@@ -1,0 +1,369 @@
+"""The whole method at the engine's door: masks, adaptation, shots and borrowed looks together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
+from via_engine import editor as editor_module
+from via_engine.config import EngineConfig
+from via_engine.edit_types import (
+    AdaptSettings,
+    BoxPrompt,
+    ColourTags,
+    EditEvent,
+    EditorAdapted,
+    EditRequest,
+    EditResult,
+    FrameRange,
+    GroupReady,
+    LocalSettings,
+    LookSource,
+    MaskReady,
+    MatteClip,
+    MediaInfo,
+    Note,
+    OutputFormat,
+    OwnMask,
+    PointPrompt,
+    RootImage,
+    Stage,
+    StageStarted,
+    StillMask,
+)
+from via_engine.editor import VideoEditor
+from via_engine.errors import AdapterError, MaskError, RootError, SubjectNotFoundError
+from via_engine.models.catalog import ModelCatalog
+from via_engine.picture.decode import read_frames
+from via_engine.picture.encode import ClipGeometry, write_chunk
+from via_engine.picture.probe import probe_media
+from via_engine.starter.world.render import render_frame
+from via_engine.starter.world.scene import Scene, demo_scene, random_world_scene
+
+WIDTH, HEIGHT = 128, 72
+CUT, END = 8, 16
+Event = TypeVar("Event")
+Run = Callable[..., list[EditEvent]]
+
+
+def clip_of(folder: Path, pictures: list[NDArray[np.uint8]]) -> MediaInfo:
+    geometry = ClipGeometry(
+        width=WIDTH,
+        height=HEIGHT,
+        frame_rate=Fraction(24),
+        sample_aspect_ratio=Fraction(1),
+        colour=ColourTags(primaries=1, transfer=1, matrix=1, full_range=False),
+    )
+    chunk = write_chunk(
+        folder,
+        0,
+        FrameRange(0, len(pictures)),
+        [picture.astype(np.float32) / 255 for picture in pictures],
+        geometry,
+        OutputFormat.PRORES_422_HQ_MOV,
+    )
+    return probe_media(chunk.path)
+
+
+def drawn(scene: Scene, frames: range) -> list[NDArray[np.uint8]]:
+    return [render_frame(scene, frame, width=WIDTH, height=HEIGHT) for frame in frames]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
+    """The demo scene, then after a cut another one without its ball."""
+    other = random_world_scene(12, held_out=True)
+    pictures = drawn(demo_scene(), range(CUT)) + drawn(other, range(END - CUT))
+    return clip_of(tmp_path_factory.mktemp("clip"), pictures)
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> VideoEditor:
+    """A tiny untrained editor beside the starter's trained grounder, segmenter and critic."""
+    torch.manual_seed(0)
+    card = tiny_card(write_tiny_pipeline(tmp_path_factory.mktemp("tiny")))
+    with pytest.MonkeyPatch.context() as patch:
+        catalog = ModelCatalog(cards=(replace(card, long_side_px=WIDTH),))
+        patch.setattr(editor_module, "load_catalog", lambda _: catalog)
+        return VideoEditor(EngineConfig(device="cpu", batch_frames=4, chunk_frames=8))
+
+
+@pytest.fixture
+def request_for(clip: MediaInfo, tmp_path: Path) -> Callable[..., EditRequest]:
+    def make(**changes: Any) -> EditRequest:
+        work_folder = tmp_path / f"work{len(list(tmp_path.glob('work*')))}"
+        work_folder.mkdir()
+        settings: dict[str, Any] = {
+            "media_path": clip.path,
+            "media_identity": clip.identity,
+            "frame_range": FrameRange(0, 4),
+            "group_range": None,
+            "instruction": "make the ball blue",
+            "model": "tiny",
+            "seed": 0,
+            "steps": 2,
+            "guidance_scale": 2.0,
+            "image_guidance_scale": 1.5,
+            "group_size": 2,
+            "work_folder": work_folder,
+        }
+        return EditRequest(**{**settings, **changes})
+
+    return make
+
+
+def run(editor: VideoEditor, request: EditRequest) -> list[EditEvent]:
+    return list(editor.edit(request, lambda: False))
+
+
+def of_kind(events: list[EditEvent], kind: type[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def pictures_of(events: list[EditEvent]) -> NDArray[np.float32]:
+    media = probe_media(of_kind(events, EditResult)[0].path)
+    return np.stack(list(read_frames(media, media.frame_range)))
+
+
+def sources(clip: MediaInfo, frame_range: FrameRange) -> NDArray[np.float32]:
+    return np.stack(list(read_frames(clip, frame_range)))
+
+
+def test_only_what_the_instruction_names_changes(
+    editor: VideoEditor, clip: MediaInfo, request_for: Callable[..., EditRequest]
+) -> None:
+    events = run(editor, request_for())
+
+    [mask] = of_kind(events, MaskReady)
+    assert (mask.phrases, mask.frames_with_subject, mask.frames_total) == (("ball",), 4, 4)
+    stages = [event.stage for event in of_kind(events, StageStarted)]
+    assert stages == [Stage.LOAD, Stage.MASK, Stage.GATHER, Stage.SWAP, Stage.ASSEMBLE]
+    change = np.abs(pictures_of(events) - sources(clip, FrameRange(0, 4))).max(axis=3)
+    # The star is on the right. ProRes shares its bits between what changed and what did not.
+    assert change[:, 20:60, 35:55].mean() > 10 * change[:, :, 80:].mean()
+
+
+def test_a_subject_that_is_nowhere_stops_the_edit_before_anything_is_rendered(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    request = request_for(instruction="make the elephant blue")
+    with pytest.raises(SubjectNotFoundError, match=r'"elephant".*--global'):
+        run(editor, request)
+    assert list(request.work_folder.iterdir()) == []
+
+
+def test_frames_without_the_subject_stay_as_they_are(
+    editor: VideoEditor, clip: MediaInfo, request_for: Callable[..., EditRequest]
+) -> None:
+    events = run(editor, request_for(frame_range=FrameRange(CUT - 2, CUT + 2)))
+
+    assert of_kind(events, MaskReady)[0].frames_with_subject == 2
+    assert any("2 shots" in note.text for note in of_kind(events, Note))
+    group = of_kind(events, GroupReady)[0].group_frames
+    assert max(group) < CUT
+    made, source = pictures_of(events), sources(clip, FrameRange(CUT - 2, CUT + 2))
+    assert np.abs(made - source)[:2].mean() > 5 * np.abs(made - source)[2:].mean()
+
+
+def test_every_shot_gathers_its_own_group(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    events = run(
+        editor,
+        request_for(frame_range=FrameRange(CUT - 2, CUT + 2), instruction="make it night"),
+    )
+    assert [event.group_frames for event in of_kind(events, GroupReady)] == [
+        (0, CUT - 1),
+        (CUT, END - 1),
+    ]
+
+
+def half_white(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+    picture = Image.new("L", size)
+    picture.paste(255, (0, 0, size[0] // 2, size[1]))
+    picture.save(path)
+    return path
+
+
+def test_a_still_mask_bounds_the_edit_to_the_pixel(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    own = StillMask(path=half_white(tmp_path / "mask.png"))
+    request = request_for(instruction="make it night", local=LocalSettings(own_mask=own))
+    change = np.abs(pictures_of(run(editor, request)) - sources(clip, FrameRange(0, 4)))
+
+    inside, outside = change[:, :, : WIDTH // 2 - 16], change[:, :, WIDTH // 2 + 16 :]
+    assert inside.mean() > 10 * outside.mean()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        BoxPrompt(frame=1, box_xyxy=(30, 22, 64, 58)),
+        PointPrompt(frame=1, points_xy=((46, 41), (100, 10)), labels=(1, 0)),
+    ],
+)
+def test_a_box_or_clicks_are_followed_through_the_range(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], prompt: OwnMask
+) -> None:
+    events = run(editor, request_for(local=LocalSettings(own_mask=prompt)))
+
+    [mask] = of_kind(events, MaskReady)
+    assert (mask.phrases, mask.frames_with_subject) == ((), 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: StillMask(path=half_white(path / "m.png", (40, 30))), "40x30"),
+        (lambda path: BoxPrompt(frame=1, box_xyxy=(0, 0, 400, 20)), "outside the picture"),
+        (lambda path: BoxPrompt(frame=9, box_xyxy=(0, 0, 20, 20)), "frame 9"),
+        (
+            lambda path: PointPrompt(frame=0, points_xy=((-1, 5),), labels=(1,)),
+            "outside the picture",
+        ),
+        (
+            lambda path: MatteClip(path=clip_of(path, drawn(demo_scene(), range(3))).path),
+            "3 frames",
+        ),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(
+    editor: VideoEditor,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+    make: Callable[[Path], OwnMask],
+    message: str,
+) -> None:
+    with pytest.raises(MaskError, match=message):
+        run(editor, request_for(local=LocalSettings(own_mask=make(tmp_path))))
+
+
+def test_a_retouched_frame_spreads_over_the_clip(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
+    Image.fromarray(255 - picture).save(tmp_path / "root.png")
+    root = RootImage(frame=2, path=tmp_path / "root.png")
+    adapt = AdaptSettings(root=root, steps=3)
+    plain = run(editor, request_for(instruction="make it night"))
+    first = run(editor, request_for(instruction="make it night", adapt=adapt))
+    second = run(
+        editor,
+        request_for(instruction="make it night", adapt=adapt, frame_range=FrameRange(4, 6)),
+    )
+
+    [tuned], [reused] = (of_kind(events, EditorAdapted) for events in (first, second))
+    assert (tuned.root_frame, tuned.reused, reused.reused) == (2, False, True)
+    assert not np.array_equal(pictures_of(first), pictures_of(plain))
+    # The model itself is as it was, and the exported adapter does what the tuned one did.
+    again = run(editor, request_for(instruction="make it night"))
+    assert np.array_equal(pictures_of(again), pictures_of(plain))
+    from_file = AdaptSettings(adapter=tuned.path)
+    exported = run(editor, request_for(instruction="make it night", adapt=from_file))
+    assert np.array_equal(pictures_of(exported), pictures_of(first))
+
+
+def test_roots_that_do_not_fit_are_refused(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "small.png")
+    for frame, message in ((1, "40×30"), (99, "root frame 99")):
+        root = RootImage(frame=frame, path=tmp_path / "small.png")
+        request = request_for(instruction="make it night", adapt=AdaptSettings(root=root, steps=1))
+        with pytest.raises(RootError, match=message):
+            run(editor, request)
+
+
+def test_a_file_that_is_no_adapter_is_refused(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    (tmp_path / "adapter.safetensors").write_bytes(b"nothing")
+    adapt = AdaptSettings(adapter=tmp_path / "adapter.safetensors")
+    with pytest.raises(AdapterError):
+        run(editor, request_for(adapt=adapt))
+
+
+def test_proposed_roots_are_pictures_of_one_frame_best_first(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    proposed = editor.propose_roots(request_for(), 3, lambda: False)
+
+    assert len(proposed) == len({one.choice for one in proposed}) == 3
+    sound = [one.score for one in proposed if one.is_sound]
+    assert sound == sorted(sound, reverse=True)
+    assert all(
+        one.png.startswith(b"\x89PNG") and bool(one.fault) != one.is_sound for one in proposed
+    )
+    chosen = AdaptSettings(root=proposed[-1].choice, steps=1)
+    [adapted] = of_kind(run(editor, request_for(adapt=chosen)), EditorAdapted)
+    assert adapted.root_frame == proposed[-1].choice.frame
+
+
+def test_the_look_of_another_clip_is_shared(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    lent = request_for(instruction="make it night")
+    lender = of_kind(run(editor, lent), GroupReady)[0]
+    other = clip_of(tmp_path, drawn(demo_scene(), range(20, 26)))
+    look = LookSource(
+        media_path=clip.path,
+        media_identity=clip.identity,
+        frame_range=lent.frame_range,
+        group_range=None,
+    )
+    borrowed = request_for(
+        media_path=other.path,
+        media_identity=other.identity,
+        instruction="make it night",
+        look_source=look,
+    )
+    events = run(editor, borrowed)
+
+    [group] = of_kind(events, GroupReady)
+    assert (group.group_frames, group.reused) == (lender.group_frames, True)
+
+
+def test_preview_is_local_too(
+    editor: VideoEditor, clip: MediaInfo, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    preview = editor.preview(request_for(), 3, lambda: False)
+    (tmp_path / "made.png").write_bytes(preview.png)
+    (tmp_path / "source.png").write_bytes(preview.source_png)
+    made, source = (
+        np.asarray(Image.open(tmp_path / f"{name}.png"), np.float32) for name in ("made", "source")
+    )
+    assert np.abs(made - source)[:, 80:].max() <= 1
+    assert np.abs(made - source).max() > 25
+
+
+def test_one_frame_clip_is_edited(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    single = clip_of(tmp_path, drawn(demo_scene(), range(1)))
+    request = request_for(
+        media_path=single.path, media_identity=single.identity, frame_range=FrameRange(0, 1)
+    )
+    events = run(editor, request)
+
+    assert of_kind(events, EditResult)[0].frame_count == 1
+    assert any("fewer than the 2 asked for" in note.text for note in of_kind(events, Note))
