@@ -207,7 +207,7 @@ class BoxPrompt:
 
 @dataclass(frozen=True, kw_only=True)
 class PointPrompt:
-    """Clicks in one media frame, pixels of the upright picture; label 1 is on the subject, 0 off."""
+    """Clicks in one media frame, upright pixels; label 1 is on the subject, 0 beside it."""
 
     frame: int
     points_xy: tuple[tuple[float, float], ...]

@@ -35,10 +35,14 @@ def nothing() -> None:
 class World:
     """Frames of a scene, and answers from its truth: boxes of phrases, masks of boxes.
 
-    The grounder never says that something is absent: it then answers with the other object.
+    The grounder never says that something is absent: it then answers with the other object. In
+    the frames `blind` it sees nothing, in those `merged` the segmenter draws one outline around
+    both objects.
     """
 
-    def __init__(self, scene: Scene, *, blind: Sequence[int] = ()) -> None:
+    def __init__(
+        self, scene: Scene, *, blind: Sequence[int] = (), merged: Sequence[int] = ()
+    ) -> None:
         frames = [render_frame(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
         owners = [owner_map(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
         self.frames = frames
@@ -46,6 +50,7 @@ class World:
         self.looked_at: list[int] = []
         self._numbers = {frame.tobytes(): number for number, frame in enumerate(frames)}
         self._blind = set(blind)
+        self._merged = set(merged)
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self.frames)
@@ -74,6 +79,8 @@ class World:
         return np.array([self._best(box, number) for box in boxes_xyxy]).reshape(-1, HEIGHT, WIDTH)
 
     def _best(self, box: NDArray[np.floating], number: int) -> Mask:
+        if number in self._merged:
+            return self.truths[BALL][number] | self.truths[STAR][number]
         inside = np.zeros((HEIGHT, WIDTH), np.bool_)
         left, top, right, bottom = np.rint(box).astype(int)
         inside[top:bottom, left:right] = True
@@ -140,6 +147,13 @@ def test_missed_key_frames_are_bridged_from_both_sides() -> None:
     track = world.track("make the ball green")
     for number, mask in enumerate(world.truths[BALL]):
         assert mask_overlap(track.mask(100 + number), mask) > 0.9
+
+
+def test_an_outline_around_two_things_is_cleared_of_the_other_one() -> None:
+    world = World(demo_scene(), merged=range(10, COUNT))
+    track = world.track("make the ball green")
+    for number, mask in enumerate(world.truths[BALL]):
+        assert mask_overlap(track.mask(100 + number), mask) > 0.85
 
 
 def test_a_background_is_all_but_the_subject(calm: World) -> None:

@@ -189,10 +189,11 @@ def _table(latents: Tensor, rows: Tensor, instructions: tuple[Instruction, ...])
         edit: torch.nonzero(torch.tensor([other == edit for other in edits])[rows[:, 2]]).flatten()
         for edit in dict.fromkeys(edits)
     }
-    local = torch.cat([rows_by_edit[edit] for edit in _OBJECT_EDITS if edit in rows_by_edit])
+    none = rows.new_zeros(0)
+    of_objects = torch.cat([rows_by_edit.get(edit, none) for edit in _OBJECT_EDITS])
     return PairTable(
         latents=latents,
-        touched=_touched(latents, rows[local]),
+        touched=_touched(latents, rows[of_objects]),
         rows=rows,
         instructions=instructions,
         rows_by_edit=rows_by_edit,
@@ -238,11 +239,18 @@ def _add_object_edits(
     family: _Gatherer, scene: Scene, index: int, chance: np.random.Generator, *, values: int
 ) -> None:
     with_colour = bool(chance.random() < 0.25)
-    coloured = _add_colours(family, scene, index, with_colour, chance, values)
+    coloured = _add_colours(family, scene, index, with_colour, _new_colours(scene, chance, values))
     shaped = _add_kinds(family, scene, index, with_colour, chance)
     for member in sorted({*coloured, *shaped}):
         _add_edit(family, member, index, Instruction(edit="remove"), with_colour=with_colour)
     _add_material(family, coloured, index, with_colour, str(chance.choice(MATERIALS)))
+
+
+def _new_colours(scene: Scene, chance: np.random.Generator, count: int) -> list[str]:
+    """Colours that nothing in the scene has."""
+    taken = {thing.colour for thing in scene.objects}
+    free = [colour for colour in PALETTE if colour not in taken]
+    return [str(colour) for colour in chance.permutation(free)[:count]]
 
 
 def _add_colours(
@@ -250,19 +258,14 @@ def _add_colours(
     scene: Scene,
     index: int,
     with_colour: bool,
-    chance: np.random.Generator,
-    values: int,
+    values: list[str],
 ) -> list[int]:
-    taken = {thing.colour for thing in scene.objects}
-    free = [colour for colour in PALETTE if colour not in taken]
     kind, colour = naming(scene, index, with_colour=with_colour) or ("", "")
     members = [0] + [
         family.member(
-            edited_scene(
-                scene, Instruction(edit="recolour", value=str(value), kind=kind, colour=colour)
-            )
+            edited_scene(scene, Instruction(edit="recolour", value=value, kind=kind, colour=colour))
         )
-        for value in chance.permutation(free)[:values]
+        for value in values
     ]
     for source in members:
         _add_recolours(family, source, index, members, with_colour)
@@ -379,7 +382,7 @@ def _others_showing(
         areas = [
             object_mask(scene, other, frame, width=width, height=height).mean() for frame in frames
         ]
-        return min(areas) > _VISIBLE_SHARE
+        return bool(min(areas) > _VISIBLE_SHARE)
 
     return tuple(
         other

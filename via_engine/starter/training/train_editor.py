@@ -64,8 +64,8 @@ class Batch:
 
     `source` and `target` are (batch, 16, rows, columns) float32 latents, `tokens` is
     (batch, MAX_TOKENS) int64; `touched` is (batch, 1, rows, columns): how much any edit of any
-    object would change the source there, see `PairTable`. When `gathered`, entries 2 i and 2 i + 1 are two frames of one
-    scene under the same edit.
+    object would change the source there, see `PairTable`. When `gathered`, entries 2 i and
+    2 i + 1 are two frames of one scene under the same edit.
     """
 
     source: Tensor
