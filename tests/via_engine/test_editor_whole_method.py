@@ -82,7 +82,7 @@ def drawn(scene: Scene, frames: range) -> list[NDArray[np.uint8]]:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
     """The demo scene, then after a cut another one without its ball."""
-    other = random_world_scene(12, held_out=True)
+    other = random_world_scene(13, held_out=True)
     pictures = drawn(demo_scene(), range(CUT)) + drawn(other, range(END - CUT))
     return clip_of(tmp_path_factory.mktemp("clip"), pictures)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from via_engine.masks.plan import plan_instruction
@@ -20,6 +19,7 @@ from via_engine.method.root_pair import (
     propose_roots,
     root_choices,
 )
+from via_engine.method.root_score import as_frames
 from via_engine.models.catalog import STARTER_NAME, read_card
 from via_engine.models.critic import Critic, load_critic
 from via_engine.models.editors import InstructPix2PixEditor, load_editor
@@ -155,9 +155,3 @@ def right_answers(case: Case) -> list[Frame]:
 def as_tensor(frames: list[Frame]) -> Tensor:
     """Frames (H, W, 3) uint8 as (B, 3, H, W) float32, 0 to 1."""
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 255
-
-
-def as_frames(pictures: Tensor) -> list[Frame]:
-    """(B, 3, H, W), 0 to 1, as frames (H, W, 3) uint8."""
-    samples: NDArray[np.uint8] = (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return list(samples)

@@ -48,4 +48,4 @@ def stored_frames(
                 f"{folder} has no room for {int(np.prod(shape)) >> 20} MiB of frames to look at; "
                 "free some space and try again"
             ) from error
-        yield np.memmap(file, np.uint8, "r", shape=shape)
+        yield np.memmap(file, np.uint8, "c", shape=shape)

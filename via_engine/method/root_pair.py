@@ -22,12 +22,19 @@ from via_engine.errors import RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.adaptation import RootPair
 from via_engine.method.frame_edit import FrameEdit
-from via_engine.method.root_score import RootFigures, RootPictures, fault, scores
+from via_engine.method.root_score import (
+    Frame,
+    RootFigures,
+    RootPictures,
+    as_frames,
+    fault,
+    root_figures,
+    scores,
+)
 from via_engine.models.critic import Critic
 from via_engine.picture.native_size import to_working_size
 from via_engine.schedule import batches
 
-Frame = NDArray[np.uint8]
 JUDGED = 4
 _BATCH = 4
 _LUMA = (0.2126, 0.7152, 0.0722)
@@ -120,7 +127,7 @@ class _Candidate:
 
     def judged(self, judge: Judge, instruction: str) -> _Candidate:
         """The same with the judge's opinion."""
-        source, edited = _frames(torch.cat([self.pair.source, self.pair.edited]))
+        source, edited = as_frames(torch.cat([self.pair.source, self.pair.edited]))
         opinion = judge.judge(source, edited, instruction)
         return replace(self, figures=replace(self.figures, judge=opinion))
 
@@ -240,39 +247,12 @@ def _candidates(
         for batch in batches(choices, _BATCH)
     ]
     edited = torch.cat([edit.edited for edit in edits]).cpu()
-    measured = _measured(question, root, edited)
+    inside = torch.ones_like(root.source[:, :1]) if root.alpha is None else root.alpha
+    pictures = RootPictures(source=root.source, edited=edited, inside=inside)
+    measured = root_figures(pictures, question.plan, question.critic)
     return [
         _Candidate(choice=choice, pair=root.pair(picture), edited=picture, figures=figures)
         for choice, picture, figures in zip(choices, torch.split(edited, 1), measured, strict=True)
-    ]
-
-
-def _measured(question: RootQuestion, root: RootFrame, edited: Tensor) -> list[RootFigures]:
-    inside = torch.ones_like(root.source[:, :1]) if root.alpha is None else root.alpha
-    pictures = RootPictures(source=root.source, edited=edited, inside=inside)
-    before, after = question.plan.caption_before, question.plan.caption_after
-    source, *frames = _frames(torch.cat([root.source, edited]))
-    features = question.critic.image_features([source, *frames])
-    likenesses = (features[1:] @ features[0]).tolist()
-    directions = question.critic.direction_similarities(source, frames, before, after)
-    return [
-        RootFigures(
-            is_picture=is_picture,
-            likeness=likeness,
-            change=inside_change,
-            direction=direction if before != after else None,
-            background_change=outside_change,
-            variation=variation,
-        )
-        for is_picture, likeness, inside_change, direction, outside_change, variation in zip(
-            pictures.are_pictures(),
-            likenesses,
-            pictures.changes(),
-            directions,
-            pictures.background_changes(),
-            pictures.variations(),
-            strict=True,
-        )
     ]
 
 
@@ -322,9 +302,3 @@ def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
     below = (array[:, None] > array).sum(axis=1) + (array[:, None] == array).sum(axis=1) / 2
     ranks: NDArray[np.float64] = below / len(array)
     return ranks
-
-
-def _frames(pictures: Tensor) -> list[Frame]:
-    """(B, 3, H, W), 0 to 1, as B frames (H, W, 3) uint8."""
-    samples = (pictures.clamp(0, 1) * 255).round().to(torch.uint8)
-    return list(samples.permute(0, 2, 3, 1).contiguous().cpu().numpy())

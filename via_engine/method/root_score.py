@@ -11,8 +11,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from via_engine.masks.plan import InstructionPlan
+from via_engine.models.critic import Critic
+
+Frame = NDArray[np.uint8]
 
 LEAST_CHANGE = 0.03
 # A new background or style leaves little of what a critic sees; true ones go down to 0.43.
@@ -104,6 +111,41 @@ class RootPictures:
     def _changes(self, where: Tensor) -> list[float]:
         squares = _masked_mean((self.edited - self.source).square(), where)
         return [math.sqrt(value) for value in squares.mean(dim=1).tolist()]
+
+
+def root_figures(
+    pictures: RootPictures, plan: InstructionPlan, critic: Critic
+) -> list[RootFigures]:
+    """What is measured of each candidate, in their order; nobody has judged them yet."""
+    source, *frames = as_frames(torch.cat([pictures.source, pictures.edited]))
+    before, after = plan.caption_before, plan.caption_after
+    directions = critic.direction_similarities(source, frames, before, after)
+    features = critic.image_features([source, *frames])
+    return [
+        RootFigures(
+            is_picture=is_picture,
+            likeness=likeness,
+            change=inside_change,
+            direction=direction if before != after else None,
+            background_change=outside_change,
+            variation=variation,
+        )
+        for is_picture, likeness, inside_change, direction, outside_change, variation in zip(
+            pictures.are_pictures(),
+            (features[1:] @ features[0]).tolist(),
+            pictures.changes(),
+            directions,
+            pictures.background_changes(),
+            pictures.variations(),
+            strict=True,
+        )
+    ]
+
+
+def as_frames(pictures: Tensor) -> list[Frame]:
+    """(B, 3, H, W), RGB, 0 to 1, as B frames (H, W, 3) uint8."""
+    samples = (pictures.nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(samples.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
 
 def fault(figures: RootFigures, *, is_of_object: bool) -> str:

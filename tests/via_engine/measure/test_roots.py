@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from via_engine.measure.roots import (
-    as_frames,
     as_tensor,
     case_root,
     changed_part,
     right_answers,
 )
+from via_engine.method.root_score import as_frames
 from via_engine.starter.evaluation.cases import Case, Sampling, held_out_cases
 from via_engine.starter.world.vocabulary import Edit
 

@@ -43,7 +43,7 @@ def editor(folder: Path) -> InstructPix2PixEditor:
 
 def lora(editor: InstructPix2PixEditor, seed: int = 0) -> Adapter:
     generator = torch.Generator().manual_seed(seed)
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, weight in editor.unet.named_parameters():
         layer = name.removesuffix(".weight")
         if name.endswith(".weight") and layer.endswith(TARGETS):

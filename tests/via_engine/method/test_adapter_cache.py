@@ -46,7 +46,7 @@ def test_an_adapter_is_found_only_with_equal_settings(field: str) -> None:
     cache = AdapterCache(100)
     cache.keep(SETTINGS, adapter(10))
     value: Any = getattr(SETTINGS, field)
-    other = not value if isinstance(value, bool) else value * 2
+    other: Any = not value if isinstance(value, bool) else value * 2
 
     assert cache.find(replace(SETTINGS)) is not None
     assert cache.find(replace(SETTINGS, **{field: other})) is None

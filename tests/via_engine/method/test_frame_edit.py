@@ -112,7 +112,8 @@ def prediction(edit: FrameEdit, latents: Tensor, source: Tensor, timestep: Tenso
 @torch.no_grad()
 def test_all_frames_step_by_step_is_frame_after_frame(editor: InstructPix2PixEditor) -> None:
     """The group of one step, used and dropped, gives what a group kept for all steps gives."""
-    edit, scheduler = frame_edit(editor), editor.make_scheduler(3)
+    edit = frame_edit(editor, blend_schedule=BlendSchedule.LINEAR)
+    scheduler = editor.make_scheduler(3)
     pictures, frames = random_frames(3), random_frames(4, seed=1)
     mask = masks_of(0, 1)
     mask[..., 3:] = 1
