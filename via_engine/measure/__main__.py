@@ -8,21 +8,29 @@ from collections.abc import Callable
 from typing import Any
 
 from via_engine.errors import ViaEngineError
+from via_engine.measure.adaptation import adaptation_gain
 from via_engine.measure.arguments import natural, picture_path, positive
+from via_engine.measure.masks_over_time import tracked_masks
 from via_engine.measure.memory import memory
 from via_engine.measure.quality.bench import QualityOptions, quality
 from via_engine.measure.quality.options import add_quality_options
 from via_engine.measure.quality.report import AblationReport
+from via_engine.measure.roots import automatic_roots
 from via_engine.measure.rows import Row, as_json, print_table
 from via_engine.measure.speed import speed
 from via_engine.measure.starter import MODELS, SCENES, starter
 
 BENCHMARKS: dict[str, Callable[..., list[Row] | AblationReport]] = {
+    "adaptation": adaptation_gain,
+    "masks": tracked_masks,
     "memory": memory,
     "quality": quality,
+    "roots": automatic_roots,
     "speed": speed,
     "starter": starter,
 }
+# What some are measured on: option, and how many there are unless it says otherwise.
+COUNTS = {"adaptation": ("--clips", 20), "masks": ("--clips", 30), "roots": ("--cases", 40)}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,6 +48,15 @@ def parser() -> argparse.ArgumentParser:
             _add_starter_options(command)
         if run is quality:
             add_quality_options(command)
+        if name in COUNTS:
+            option, count = COUNTS[name]
+            command.add_argument(
+                option,
+                type=positive,
+                default=count,
+                metavar="N",
+                help=f"how many to measure (default: {count})",
+            )
     return found
 
 

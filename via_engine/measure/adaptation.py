@@ -71,10 +71,12 @@ def adaptation_gain(seed: int, clips: int) -> list[Row]:
         for form, share in shares.items()
     }
     others = [gain for form in determined for gain in gains[form]]
+    everyone = [*gains[OPEN_FORM], *others]
     return [
-        *_gain_rows("open edits", gains[OPEN_FORM], Bar(comparison=">=", limit=80)),
+        *_gain_rows("all edits", everyone, Bar(comparison=">=", limit=80)),
+        *_gain_rows("open edits", gains[OPEN_FORM], None),
         *(_gain_rows("determined edits", others, None) if others else ()),
-        *_cost_rows([*gains[OPEN_FORM], *others]),
+        *_cost_rows(everyone),
     ]
 
 

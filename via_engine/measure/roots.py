@@ -31,6 +31,7 @@ from via_engine.starter.world.scene import edited_scenes
 from via_engine.starter.world.vocabulary import Edit
 
 CANDIDATES = 8
+NEAR_DB = 0.5
 FORMS: tuple[Edit, ...] = (
     "recolour",
     "vague_recolour",
@@ -51,13 +52,13 @@ def automatic_roots(seed: int, cases: int) -> list[Row]:
     of a vague recolour the nearest right answer counts. `cases` are spread over all forms of edit.
     """
     editor, critic = load_starter_editor(), load_critic(starter_folder("critic"), device=_CPU)
-    ranks, losses_db = [], []
+    ranks, behind_db = [], []
     for number, form in enumerate(FORMS):
         share = cases // len(FORMS) + (number < cases % len(FORMS))
         for case in held_out_cases(form, share, seed, Sampling()) if share else []:
             truths = _truths(case, proposed_roots(editor, critic, case, seed))
             ranks.append(sum(truth > truths[0] for truth in truths))
-            losses_db.append(max(truths) - truths[0])
+            behind_db.append(sorted(truths)[-2] - truths[0])
     return [
         Row(
             name="automatic root among the two best by truth",
@@ -67,10 +68,10 @@ def automatic_roots(seed: int, cases: int) -> list[Row]:
             cases=len(ranks),
         ),
         Row(
-            name="automatic root behind the best by truth",
-            value=float(np.mean(losses_db)),
-            unit="dB",
-            cases=len(ranks),
+            name=f"  or at most {NEAR_DB:g} dB behind the second best",
+            value=100 * float(np.mean([behind <= NEAR_DB for behind in behind_db])),
+            unit=f"% of {CANDIDATES}-fold choices",
+            cases=len(behind_db),
         ),
     ]
 

@@ -100,6 +100,15 @@ def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> No
     assert second > first == third
 
 
+def test_of_the_whole_picture_the_edit_that_goes_less_far_scores_higher() -> None:
+    whole = replace(SOUND, background_change=None)
+
+    far, near = scores([replace(whole, change=0.4), replace(whole, change=0.2)])
+
+    assert near > far
+    assert scores([replace(SOUND, change=0.4), replace(SOUND, change=0.2)]) == [0, 0]
+
+
 def test_a_judges_word_counts_and_none_counts_nothing() -> None:
     judged = [replace(SOUND, judge=judge) for judge in (2.0, 9.0)]
 
