@@ -30,8 +30,20 @@ _STILL_SUBJECT = 0.55
 # is at most so many times as large.
 _HELD_SHARE = 0.8
 _MOST_GROWTH = 1.6
+_FAR_MORE = 2
+# What is followed to a frame in which it was looked for and not found is this share of the whole
+# subject, or else a remnant of it on something of the same colour.
+_WHOLE_SHARE = 1 / 3
 # Of a mask that took in something else, so much is the subject.
 _REMAINING_SHARE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Held:
+    """A frame, and how large a mask must be to be believed there."""
+
+    frame: Frame
+    least_px: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,21 +72,28 @@ class Tracker:
     ) -> Iterator[Mask]:
         """The subject's mask in every frame, in order; empty where it is not in sight.
 
-        Between two known masks the nearer one decides. At most `reach_frames` + 1 frames are held.
+        Between two known masks the nearer one decides, unless it shows far less. At most
+        `reach_frames` + 1 frames are held.
 
         Args:
             frames: (H, W, 3) uint8, RGB.
             known: masks (H, W) bool by the frame's place in `frames`, from 0.
-            doubtful: masks that may hold the subject beside something else, likewise.
+            doubtful: for frames that were looked at without finding the subject, the masks that
+                may hold it beside something else. Where none does, the subject is lost unless a
+                good part of it is followed there.
         """
+        areas = [int(np.count_nonzero(mask)) for mask in known.values()]
+        whole_px = float(np.median(areas)) if areas else 0.0
         # The frame that was settled last, and all after it.
-        held: list[Frame] = []
+        held: list[_Held] = []
         last = np.zeros((0, 0), np.bool_)
         for index, frame in enumerate(frames):
             if index == 0:
                 # Nothing is known before the first frame, so it may be reached from behind.
-                held, last = [frame], np.zeros(frame.shape[:2], np.bool_)
-            held.append(frame)
+                held = [_Held(frame=frame, least_px=0)]
+                last = np.zeros(frame.shape[:2], np.bool_)
+            is_doubted = index in doubtful and index not in known
+            held.append(_Held(frame=frame, least_px=_WHOLE_SHARE * whole_px * is_doubted))
             seen = self._seen(frame, known.get(index), doubtful.get(index, ()))
             if seen is not None:
                 between = self._between(held, last, seen)
@@ -100,14 +119,13 @@ class Tracker:
                 fitting.append(cleared)
         return max(fitting, key=np.count_nonzero, default=None)
 
-    def _between(self, frames: list[Frame], first: Mask, last: Mask) -> list[Mask]:
+    def _between(self, frames: list[_Held], first: Mask, last: Mask) -> list[Mask]:
         """Masks of all frames, followed inwards from both ends until they meet."""
         empty = np.zeros_like(first)
         masks = [first, *[empty] * (len(frames) - 2), last]
         low, high = 0, len(frames) - 1
         while high - low > 1 and (masks[low].any() or masks[high].any()):
-            low_is_nearer = low <= len(frames) - 1 - high
-            if masks[low].any() and (low_is_nearer or not masks[high].any()):
+            if _low_goes(masks[low], masks[high], low <= len(frames) - 1 - high):
                 masks[low + 1] = self._next(frames[low], frames[low + 1], masks[low])
                 low += 1
             else:
@@ -115,15 +133,16 @@ class Tracker:
                 high -= 1
         return masks
 
-    def _next(self, frame: Frame, neighbour: Frame, mask: Mask) -> Mask:
+    def _next(self, held: _Held, neighbour: _Held, mask: Mask) -> Mask:
         """The mask of a frame's neighbour; empty when the subject is lost there."""
         self.check()
-        expected = without_specks(carried(mask, frame, neighbour))
+        expected = without_specks(carried(mask, held.frame, neighbour.frame))
         if not expected.any():
             return expected
-        found = self._redrawn(neighbour, expected)
-        is_subject = self._likeness(neighbour, found) >= _STILL_SUBJECT
-        return found if is_subject else np.zeros_like(found)
+        found = self._redrawn(neighbour.frame, expected)
+        is_subject = self._likeness(neighbour.frame, found) >= _STILL_SUBJECT
+        is_enough = np.count_nonzero(found) >= neighbour.least_px
+        return found if is_subject and is_enough else np.zeros_like(found)
 
     def _redrawn(self, frame: Frame, expected: Mask) -> Mask:
         """The segmenter's outline of what is expected, as one thing or as its parts.
@@ -162,3 +181,14 @@ class Tracker:
 
     def _likeness(self, frame: Frame, mask: Mask) -> float:
         return likeness(look_of(frame, mask), self.look)
+
+
+def _low_goes(low: Mask, high: Mask, low_is_nearer: bool) -> bool:
+    """Which of two ends is followed next: the one that shows far more, else the nearer one.
+
+    What is seen whole can be followed out of sight; of what is hardly seen, the rest is unknown.
+    """
+    low_area, high_area = np.count_nonzero(low), np.count_nonzero(high)
+    if max(low_area, high_area) > _FAR_MORE * min(low_area, high_area):
+        return bool(low_area > high_area)
+    return low_is_nearer

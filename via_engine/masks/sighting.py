@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ _SAME_PLACE = 0.4
 # How much evidence counts, and how wide a close look is beside the thing's longer side.
 _BEST_ANSWERS = 3
 _MARGIN = 0.4
+_RIM_PX = 1.5
 _ALSO_MEANT = 0.8
 # By how much a sighting may be less like its thing than the middle one is.
 _LOOK_SPREAD = 0.08
@@ -61,7 +63,7 @@ class Sighting:
     Attributes:
         index: of the frame among those looked at.
         score: the grounder's, 0 to 1.
-        closeup: (h, w, 3) uint8, RGB: the part of the frame around the mask.
+        closeup: (h, w, 3) uint8, RGB: the thing alone, with room around it.
         mask: (H, W) bool, not empty.
         look: colours inside the mask.
     """
@@ -80,7 +82,7 @@ class Thing:
     Attributes:
         sightings: the surest first.
         look: of the surest.
-        usual_likeness: of the middle sighting to that look, 0 to 1.
+        usual_likeness: of the middle one of the surer sightings to that look, 0 to 1.
     """
 
     sightings: tuple[Sighting, ...]
@@ -134,21 +136,22 @@ def subjects_among(
     sure = [thing for thing in things if thing.best_score >= SURE_SCORE]
     if len(sure) < 2:
         return tuple(sure)
-    evidence = [_evidence(thing, phrase, finder) for thing in sure]
-    wanted = _ALSO_MEANT * max(evidence) if several else max(evidence)
-    ranked = sorted(zip(evidence, sure, strict=True), key=lambda pair: -pair[0])
-    return tuple(thing for value, thing in ranked if value >= wanted)
+    evidence = {thing: _evidence(thing, phrase, finder) for thing in sure}
+    ranked = sorted(sure, key=lambda thing: -evidence[thing])
+    if not several:
+        return tuple(ranked[:1])
+    return tuple(one for one in ranked if evidence[one] >= _ALSO_MEANT * evidence[ranked[0]])
 
 
 def _evidence(thing: Thing, phrase: str, finder: Finder) -> float:
     """How much speaks for a thing being what the phrase names, comparable within a clip.
 
-    Its best answers count, each with a second one to the same place seen from near, where
-    nothing else is in view.
+    Its surest sightings are asked about again, each from near and with nothing else in view: in
+    the whole frame the things compete, and one may answer for another.
     """
     best = sorted(thing.sightings, key=lambda one: -one.score)[:_BEST_ANSWERS]
-    closer = [finder.find(one.closeup, phrase, box_threshold=0.0)[:1] for one in best]
-    return sum(one.score for one in best) + sum(one.score for found in closer for one in found)
+    answers = [finder.find(one.closeup, phrase, box_threshold=0.0)[:1] for one in best]
+    return sum(one.score for found in answers for one in found)
 
 
 def masks_by_index(subject: Thing) -> dict[int, Mask]:
@@ -162,13 +165,13 @@ def masks_by_index(subject: Thing) -> dict[int, Mask]:
 
 
 def doubtful_by_index(
-    sightings: Iterable[Sighting], known: Container[int]
+    sightings: Iterable[Sighting], looked_at: Iterable[int], known: Container[int]
 ) -> dict[int, list[Mask]]:
-    """All masks in frames where the subject is not known; some may hold it among other things."""
-    found: dict[int, list[Mask]] = {}
+    """All masks in frames looked at without knowing the subject; some may hold it among others."""
+    found: dict[int, list[Mask]] = {index: [] for index in looked_at if index not in known}
     for one in sightings:
-        if one.index not in known:
-            found.setdefault(one.index, []).append(one.mask)
+        if one.index in found:
+            found[one.index].append(one.mask)
     return found
 
 
@@ -180,7 +183,8 @@ def _thing(group: Sequence[Sighting]) -> Thing:
     """
     look = mean_look([one.look for one in group[:_BEST_ANSWERS]])
     alike = [likeness(one.look, look) for one in group]
-    usual = float(np.median(alike))
+    # Only the surer half tells: in the other, most masks may have taken in something.
+    usual = float(np.median(alike[: max(_BEST_ANSWERS, len(alike) // 2)]))
     kept = [one for one, value in zip(group, alike, strict=True) if value >= usual - _LOOK_SPREAD]
     return Thing(sightings=tuple(kept), look=look, usual_likeness=usual)
 
@@ -193,8 +197,11 @@ def _apart(one: Mask, other: Mask) -> bool:
 
 
 def _closeup(frame: Frame, mask: Mask) -> Frame:
+    """The thing and its surroundings, these in the frame's mean colour."""
     left, top, right, bottom = bounding_box(mask).astype(int)
     margin = int(_MARGIN * max(right - left, bottom - top)) + 4
     rows = slice(max(0, top - margin), bottom + margin)
     columns = slice(max(0, left - margin), right + margin)
-    return np.ascontiguousarray(frame[rows, columns])
+    inside = cv2.GaussianBlur(mask[rows, columns].astype(np.float32), (0, 0), _RIM_PX)[..., None]
+    alone = frame[rows, columns] * inside + frame.mean(axis=(0, 1)) * (1 - inside)
+    return np.asarray(np.rint(alone), np.uint8)

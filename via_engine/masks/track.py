@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class _Search:
     grounder: Finder
     segmenter: BoxSegmenter
     check: Callable[[], None]
+    key_frames: Sequence[int]
 
     def masks(self, phrase: str, *, several: bool) -> list[Iterator[Mask]]:
         """The masks of all frames, for each thing that the phrase means in the clip."""
@@ -50,15 +52,19 @@ class _Search:
             things = things_among(sightings)
             return subjects_among(things, phrase, self.grounder, several=several)
 
-        found = list(self._sightings(phrase, lambda index: index % KEY_INTERVAL == 0))
+        found = list(self._sightings(phrase, self.key_frames))
         subjects = among(found)
-        changes = _changes({one.index for thing in subjects for one in thing.sightings})
+        seen = {one.index for thing in subjects for one in thing.sightings}
+        changes = _changes(self.key_frames, seen)
         if changes:
-            found += self._sightings(phrase, changes.__contains__)
+            found += self._sightings(phrase, changes)
             subjects = among(found)
-        return [self._followed(subject, found) for subject in subjects]
+        looked_at = {*self.key_frames, *changes}
+        return [self._followed(subject, found, looked_at) for subject in subjects]
 
-    def _followed(self, subject: Thing, sightings: Iterable[Sighting]) -> Iterator[Mask]:
+    def _followed(
+        self, subject: Thing, sightings: Iterable[Sighting], looked_at: Iterable[int]
+    ) -> Iterator[Mask]:
         tracker = Tracker(
             segmenter=self.segmenter,
             look=subject.look,
@@ -66,11 +72,11 @@ class _Search:
             usual_likeness=subject.usual_likeness,
         )
         known = masks_by_index(subject)
-        return tracker.masks(self.frames, known, doubtful_by_index(sightings, known))
+        return tracker.masks(self.frames, known, doubtful_by_index(sightings, looked_at, known))
 
-    def _sightings(self, phrase: str, wanted: Callable[[int], bool]) -> Iterator[Sighting]:
+    def _sightings(self, phrase: str, wanted: Container[int]) -> Iterator[Sighting]:
         for index, frame in enumerate(self.frames):
-            if wanted(index):
+            if index in wanted:
                 self.check()
                 yield from sightings_in(frame, index, phrase, self.grounder, self.segmenter)
 
@@ -85,12 +91,12 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
 ) -> MaskTrack:
     """Where a local edit goes in every frame.
 
-    The grounder looks at every sixth frame, and between those where what it sees comes or goes;
-    the segmenter outlines its answers; they are followed both ways to the frames between. Where
-    the subject is out of sight the mask is empty, or full for a background.
+    The grounder looks at every sixth frame and the last, and between those where what it sees
+    comes or goes; the segmenter outlines its answers; they are followed both ways to the frames
+    between. Where the subject is out of sight the mask is empty, or full for a background.
 
     Args:
-        frames: (H, W, 3) uint8, RGB, of one shot; iterated over up to three times.
+        frames: (H, W, 3) uint8, RGB, of one shot; iterated over several times.
         first_frame: media frame of the first one.
         plan: a local one.
         check: called before every frame; raises to stop.
@@ -98,7 +104,13 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
     Raises:
         SubjectNotFoundError: no frame shows what an edit of an object names.
     """
-    search = _Search(frames=frames, grounder=grounder, segmenter=segmenter, check=check)
+    search = _Search(
+        frames=frames,
+        grounder=grounder,
+        segmenter=segmenter,
+        check=check,
+        key_frames=_key_frames(sum(1 for _ in frames)),
+    )
     is_background = plan.region is Region.BACKGROUND
     streams = [
         masks
@@ -143,14 +155,17 @@ def _majority(
     return without_specks((earlier & later) | (now[1] & (earlier | later)))
 
 
-def _changes(seen: set[int]) -> set[int]:
+def _key_frames(frame_count: int) -> tuple[int, ...]:
+    """Every so many frames one, and the last."""
+    return tuple(sorted({*range(0, frame_count, KEY_INTERVAL), frame_count - 1}))
+
+
+def _changes(key_frames: Sequence[int], seen: Container[int]) -> set[int]:
     """Frames midway between a key frame that shows the subject and one that does not."""
-    step = KEY_INTERVAL // 2
-    ends = {index + sign * step for index in seen for sign in (-1, 1)}
     return {
-        index
-        for index in ends
-        if ((index - step) in seen) != ((index + step) in seen) and index > 0
+        (one + other) // 2
+        for one, other in pairwise(key_frames)
+        if (one in seen) != (other in seen) and other - one > 1
     }
 
 
