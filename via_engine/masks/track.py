@@ -120,8 +120,8 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
     if not streams and not is_background:
         named = " or ".join(f'"{phrase}"' for phrase in plan.phrases)
         raise SubjectNotFoundError(
-            f"no frame shows {named} clearly; name it in other words (--find), edit the whole "
-            "picture (--global), or give a mask of your own"
+            f"no frame shows {named} clearly; name it in other words, edit the whole picture, "
+            "or give a mask of your own"
         )
     if not streams:
         return MaskTrack.of(first_frame, (np.ones(frame.shape[:2], np.bool_) for frame in frames))

@@ -35,7 +35,7 @@ from via_engine.models.placement import resolve_device, resolve_dtype
 from via_engine.starter.bundle import starter_folder
 
 VARIANT_NAMES = tuple(variant.name for variant in VARIANTS)
-QUICK_CLIPS, QUICK_FRAMES = 4, 24
+QUICK_CLIPS, QUICK_FRAMES = 4, 12
 FULL_CLIPS, FULL_FRAMES = 30, 48
 # Of the first ones, those that are vague recolours are edited under the conditioner as well.
 CONDITIONED_CLIPS = 8
