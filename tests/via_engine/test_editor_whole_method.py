@@ -157,7 +157,7 @@ def test_a_subject_that_is_nowhere_stops_the_edit_before_anything_is_rendered(
     editor: VideoEditor, request_for: Callable[..., EditRequest]
 ) -> None:
     request = request_for(instruction="make the elephant blue")
-    with pytest.raises(SubjectNotFoundError, match='"elephant".*mask of your own'):
+    with pytest.raises(SubjectNotFoundError, match=r'"elephant".*mask of your own'):
         run(editor, request)
     assert list(request.work_folder.iterdir()) == []
 

@@ -193,7 +193,7 @@ def test_two_phrases_are_followed_together(calm: World) -> None:
 
 
 def test_what_no_frame_shows_is_told_by_name(calm: World) -> None:
-    with pytest.raises(SubjectNotFoundError, match='"zeppelin".*whole picture.*mask of your own'):
+    with pytest.raises(SubjectNotFoundError, match=r'"zeppelin".*whole picture.*mask of your own'):
         calm.track("make the zeppelin red")
 
 
