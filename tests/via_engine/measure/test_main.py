@@ -116,7 +116,7 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert main(["quality", "--pair", "a.mov", "b.mov"]) == 0
     plain, full, all_of_them, pair = (options for _, options in fake.asked)
     assert plain == QualityOptions()
-    assert (plain.clip_count, plain.frame_count) == (4, 24)
+    assert (plain.clip_count, plain.frame_count) == (4, 12)
     assert (full.clip_count, full.frame_count) == (30, 48)
     assert (all_of_them.clip_count, all_of_them.frame_count) == (5, 6)
     assert list(all_of_them.variants) == ["full", "per-frame"]
