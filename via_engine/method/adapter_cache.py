@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from via_engine.method.adapter import Adapter
+from via_engine.method.byte_cache import ByteCache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,36 +32,4 @@ class AdapterSettings:
     device: str
 
 
-class AdapterCache:
-    """Adapters by their settings, within `limit_bytes`; the least recently used go first."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._adapters: OrderedDict[AdapterSettings, Adapter] = OrderedDict()
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory all resident adapters hold together."""
-        return sum(adapter.size_bytes for adapter in self._adapters.values())
-
-    def find(self, settings: AdapterSettings) -> Adapter | None:
-        """The resident adapter of these settings, which becomes the most recently used."""
-        adapter = self._adapters.get(settings)
-        if adapter is not None:
-            self._adapters.move_to_end(settings)
-        return adapter
-
-    def keep(self, settings: AdapterSettings, adapter: Adapter) -> bool:
-        """Makes the adapter resident; False when it is larger than the whole cache may be."""
-        if adapter.size_bytes > self._limit_bytes:
-            return False
-        self._adapters.pop(settings, None)
-        while self.size_bytes + adapter.size_bytes > self._limit_bytes:
-            self._adapters.popitem(last=False)
-        self._adapters[settings] = adapter
-        return True
-
-    def drop_model(self, model: str) -> None:
-        """Frees the adapters tuned for that model."""
-        for settings in [key for key in self._adapters if key.model == model]:
-            del self._adapters[settings]
+AdapterCache: TypeAlias = ByteCache[AdapterSettings, Adapter]
