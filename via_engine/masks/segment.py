@@ -17,6 +17,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from via_engine.errors import ModelError, RequestError
+from via_engine.starter.networks.close_up import close_up_of
 from via_engine.starter.networks.sam_model import WEIGHTS_NAME, build_sam, read_architecture
 
 Frame = NDArray[np.uint8]
@@ -24,6 +25,10 @@ Masks = NDArray[np.bool_]
 # Public architectures by the width of their image encoder; files are renamed, tensors are not.
 _PUBLIC_WIDTHS = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 _POSITIONS = "image_encoder.pos_embed"
+# A close-up's side beside the longer side of the box it is about.
+_ROOM = 1.5
+# Logit of what a close-up does not show: certainly not the object.
+_NOWHERE = -32.0
 
 
 class Segmenter:
@@ -31,10 +36,15 @@ class Segmenter:
 
     The encoding of the last frame is kept, so further prompts on it are cheap. One caller at a
     time.
+
+    With `looks_closer`, every box is looked at once more in a close-up of its own, and the two
+    answers are added up: worth its encoding where the model's canvas is small. Without, answers
+    are those of `SamPredictor`.
     """
 
-    def __init__(self, sam: Sam) -> None:
+    def __init__(self, sam: Sam, *, looks_closer: bool = False) -> None:
         self._predictor = SamPredictor(sam)
+        self._looks_closer = looks_closer
         self._frame: Frame | None = None
 
     @property
@@ -76,14 +86,33 @@ class Segmenter:
         if len(boxes) == 0:
             return np.zeros((0, *frame.shape[:2]), np.bool_)
         self._encode(frame)
+        logits = self._logits(boxes, frame.shape[:2])
+        if self._looks_closer:
+            logits = logits + np.stack([self._closer_logits(frame, box) for box in boxes])
+        return np.asarray(logits > self.sam.mask_threshold)
+
+    def _closer_logits(self, frame: Frame, box: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(H, W) of a box of the frame, as a close-up of it tells."""
+        height, width = frame.shape[:2]
+        closer = close_up_of(box, room=_ROOM, side=self.sam.image_encoder.img_size)
+        self._encode(closer.draw(frame))
+        logits = self._logits(closer.to_canvas(box[None]), (closer.side, closer.side))[0]
+        return np.asarray(closer.back(logits, (height, width), beyond=_NOWHERE))
+
+    def _logits(self, boxes: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """(N, H, W) for boxes in the encoded picture, whose size is `shape`."""
         predictor = self._predictor
         prompts = predictor.transform.apply_boxes_torch(
-            torch.from_numpy(boxes).to(predictor.device), frame.shape[:2]
+            torch.from_numpy(boxes).to(predictor.device), shape
         )
         masks, _, _ = predictor.predict_torch(
-            point_coords=None, point_labels=None, boxes=prompts, multimask_output=False
+            point_coords=None,
+            point_labels=None,
+            boxes=prompts,
+            multimask_output=False,
+            return_logits=True,
         )
-        return np.asarray(masks[:, 0].cpu().numpy(), np.bool_)
+        return np.asarray(masks[:, 0].cpu().numpy())
 
     def _from_points(
         self, frame: Frame, points: NDArray[np.float32], labels: NDArray[np.integer]
@@ -111,8 +140,9 @@ def load_segmenter(source: Path, *, device: torch.device) -> Segmenter:
     """A segmenter ready to use, in float32.
 
     Args:
-        source: a folder with `sam.json` and `model.safetensors`, or a public checkpoint file of
-            Segment Anything (`sam_vit_b_*.pth`, `sam_vit_l_*.pth`, `sam_vit_h_*.pth`).
+        source: a folder with `sam.json` and `model.safetensors`, which looks closer, or a public
+            checkpoint file of Segment Anything (`sam_vit_b_*.pth`, `sam_vit_l_*.pth`,
+            `sam_vit_h_*.pth`), whose canvas of 1024 px needs no second look.
         device: where it runs.
 
     Raises:
@@ -130,7 +160,8 @@ def load_segmenter(source: Path, *, device: torch.device) -> Segmenter:
         sam.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"segmenter weights {path} do not fit their model: {error}") from error
-    return Segmenter(sam.requires_grad_(False).eval().to(device))
+    ready = sam.requires_grad_(False).eval().to(device)
+    return Segmenter(ready, looks_closer=source.is_dir())
 
 
 def _public_sam(path: Path, state: Mapping[str, Tensor]) -> Sam:

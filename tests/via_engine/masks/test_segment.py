@@ -86,6 +86,28 @@ def test_a_box_that_is_a_little_off_still_finds_the_object(segmenter: Segmenter)
     assert min(map(mask_overlap, found, truth)) > THE_RIGHT_OBJECT
 
 
+def test_a_closer_look_outlines_better(segmenter: Segmenter) -> None:
+    once = Segmenter(segmenter.sam)
+    overlaps: dict[str, list[float]] = {"once": [], "closer": []}
+    for number in range(8):
+        frame = render_frame(demo_scene(), 3 * number, width=256, height=144)
+        for index in (0, 1):
+            truth = object_mask(demo_scene(), index, 3 * number, width=256, height=144)
+            for name, one in (("once", once), ("closer", segmenter)):
+                found = one.segment(frame, boxes_xyxy=bounding_box(truth)[None])
+                overlaps[name].append(mask_overlap(found[0], truth))
+    assert np.mean(overlaps["closer"]) > np.mean(overlaps["once"])
+
+
+def test_an_object_at_the_edge_stays_inside_the_frame(segmenter: Segmenter) -> None:
+    frame, truth = demo_truth(256, 144)
+    left = int(bounding_box(truth[0])[:2][0]) + 12
+    cut, mask = np.ascontiguousarray(frame[:, left:]), truth[0][:, left:]
+    found = segmenter.segment(cut, boxes_xyxy=bounding_box(mask)[None])
+    assert found.shape == (1, *mask.shape)
+    assert mask_overlap(found[0], mask) > THE_RIGHT_OBJECT
+
+
 def test_no_boxes_give_no_masks(segmenter: Segmenter) -> None:
     found = segmenter.segment(np.zeros((90, 160, 3), np.uint8), boxes_xyxy=np.zeros((0, 4)))
     assert found.shape == (0, 90, 160)
@@ -93,7 +115,7 @@ def test_no_boxes_give_no_masks(segmenter: Segmenter) -> None:
 
 
 def test_the_same_frame_is_encoded_once() -> None:
-    segmenter = load_segmenter(packaged_folder("segmenter"), device=CPU)
+    segmenter = Segmenter(load_segmenter(packaged_folder("segmenter"), device=CPU).sam)
     encoded: list[int] = []
     segmenter.sam.image_encoder.register_forward_hook(lambda *_: encoded.append(1))
     frame, truth = demo_truth(256, 144)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
+from via_engine.starter.networks.close_up import close_up_of
 from via_engine.starter.world.render import owner_map, render_frame
 from via_engine.starter.world.scene import (
     Scene,
@@ -25,6 +26,10 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 # Width and height; every one is resized to the model's longer side, as the predictor does.
 _FRAME_SIZES = ((256, 144),) * 5 + ((256, 256), (144, 256), (160, 96), (128, 128), (512, 288))
+# What a second, closer look at one object shows: its box and some room around it.
+_CLOSE_UP_SHARE = 0.3
+_CLOSE_UP_SIZES = ((256, 144), (512, 288))
+_CLOSE_UP_ROOM = (1.2, 2.6)
 _USES_OF_A_PICTURE = 2
 _EDITED_SHARE = 0.5
 _PHOTO_SHARE = 0.15
@@ -76,7 +81,7 @@ class PromptedPictures:
         self._image_size = image_size
         self._reserve_size = reserve_size
         self._chance = chance
-        self._reserves: dict[tuple[int, int], deque[_Picture]] = {}
+        self._reserves: dict[tuple[int, int] | None, deque[_Picture]] = {}
 
     def batch(self, *, side: int, count: int, prompts: int) -> PromptedBatch:
         """`count` pictures, each with `prompts` boxes or sets of clicks."""
@@ -91,10 +96,14 @@ class PromptedPictures:
 
     def _refreshed(self, fresh: int) -> deque[_Picture]:
         """The pictures of a random frame size, full in number, the newest `fresh` at least new."""
-        size = _FRAME_SIZES[int(self._chance.integers(len(_FRAME_SIZES)))]
+        close_up = self._chance.random() < _CLOSE_UP_SHARE
+        size = None if close_up else _one_of(_FRAME_SIZES, self._chance)
         reserve = self._reserves.setdefault(size, deque(maxlen=self._reserve_size))
         for _ in range(max(fresh, self._reserve_size - len(reserve))):
-            reserve.append(_random_picture(size, self._image_size, self._chance))
+            if size is None:
+                reserve.append(_random_close_up(self._image_size, self._chance))
+            else:
+                reserve.append(_random_picture(size, self._image_size, self._chance))
         return reserve
 
 
@@ -114,17 +123,41 @@ def random_point(mask: Mask, chance: np.random.Generator) -> Floats:
 def _random_picture(
     size: tuple[int, int], image_size: int, chance: np.random.Generator
 ) -> _Picture:
+    drawn = _random_drawing(size, chance)
+    frame = ResizeLongestSide(image_size).apply_image(drawn.frame)
+    owners = cv2.resize(
+        drawn.owners, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_NEAREST
+    )
+    return _Picture(frame=frame, owners=np.asarray(owners, np.int16))
+
+
+def _random_close_up(image_size: int, chance: np.random.Generator) -> _Picture:
+    """A square around one object that fills the canvas; beyond the frame its edges go on."""
+    while True:
+        drawn = _random_drawing(_one_of(_CLOSE_UP_SIZES, chance), chance)
+        seen = np.unique(drawn.owners[drawn.owners >= 0])
+        if len(seen):
+            box = bounding_box(drawn.owners == chance.choice(seen))
+            room = float(chance.uniform(*_CLOSE_UP_ROOM))
+            closer = close_up_of(box, room=room, side=image_size)
+            return _Picture(
+                frame=closer.draw(drawn.frame),
+                owners=closer.draw_labels(drawn.owners, beyond=-1),
+            )
+
+
+def _random_drawing(size: tuple[int, int], chance: np.random.Generator) -> _Picture:
     width, height = size
     scene = _random_scene(chance)
     index = int(chance.integers(scene.frame_count))
-    drawn = render_frame(scene, index, width=width, height=height)
-    frame = ResizeLongestSide(image_size).apply_image(drawn)
-    owners = cv2.resize(
-        owner_map(scene, index, width=width, height=height),
-        (frame.shape[1], frame.shape[0]),
-        interpolation=cv2.INTER_NEAREST,
+    return _Picture(
+        frame=render_frame(scene, index, width=width, height=height),
+        owners=np.asarray(owner_map(scene, index, width=width, height=height), np.int16),
     )
-    return _Picture(frame=frame, owners=np.asarray(owners, np.int16))
+
+
+def _one_of(sizes: Sequence[tuple[int, int]], chance: np.random.Generator) -> tuple[int, int]:
+    return sizes[int(chance.integers(len(sizes)))]
 
 
 def _random_scene(chance: np.random.Generator) -> Scene:
