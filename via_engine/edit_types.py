@@ -69,11 +69,20 @@ class OutputFormat(Enum):
 
     PRORES_422_HQ_MOV = "prores_422_hq_mov"
     H264_MP4 = "h264_mp4"
+    FFV1_MKV = "ffv1_mkv"
+    """Lossless, in the sampling of the source: what an edit leaves alone comes back bit for bit."""
 
     @property
     def suffix(self) -> str:
         """File suffix with its dot."""
-        return ".mp4" if self is OutputFormat.H264_MP4 else ".mov"
+        return _SUFFIXES[self]
+
+
+_SUFFIXES = {
+    OutputFormat.PRORES_422_HQ_MOV: ".mov",
+    OutputFormat.H264_MP4: ".mp4",
+    OutputFormat.FFV1_MKV: ".mkv",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +319,8 @@ class EditRequest:
             that they share one look. It need not contain `frame_range`. None spreads a group of
             its own over every shot that the frame range touches.
         look_source: the clip the group and the root pair come from; None is the media itself.
+        identity: no model runs and every frame passes through as it is: what instruction, model
+            and method say is not read. It proves that a cut conforms.
         instruction: what the person asked for.
         model: name in the model catalog.
         seed: every frame starts from the same noise, made from this number.
@@ -332,6 +343,7 @@ class EditRequest:
     frame_range: FrameRange
     group_range: FrameRange | None
     look_source: LookSource | None = None
+    identity: bool = False
     instruction: str
     model: str
     seed: int

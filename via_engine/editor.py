@@ -2,7 +2,8 @@
 
 Load the model, find where the edit goes, adapt the model to one edited frame; then, shot by shot,
 gather the attention of the group frames and swap it into every frame batch after batch, blend with
-the source, decode, encode durable chunks; at last assemble.
+the source, decode, encode durable chunks; at last assemble. An identity edit skips all between decoding and
+encoding.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.chunk_encoder import ChunkEncoder
 from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
+from via_engine.method.pass_through import PassThrough
 from via_engine.method.perception import Perception
 from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
@@ -119,9 +121,11 @@ class VideoEditor:
         chunks = _kept_chunks(request, ranges)
         if len(chunks) < len(ranges):
             check = _stop_when(cancelled)
-            shots = yield from self._prepared(
-                request, media, clock, check, adapter_folder=request.work_folder
-            )
+            shots: Sequence[Shot | PassThrough] = [PassThrough(request=request, media=media)]
+            if not request.identity:
+                shots = yield from self._prepared(
+                    request, media, clock, check, adapter_folder=request.work_folder
+                )
             yield from self._swapped(shots, ranges, chunks, clock, check)
         yield clock.start(Stage.ASSEMBLE)
         yield _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
@@ -210,8 +214,10 @@ class VideoEditor:
         return RootStage(clip=clip, area=areas.look, critic=critic, check=check)
 
     def _gathered(
-        self, shot: Shot, check: Callable[[], None]
+        self, shot: Shot | PassThrough, check: Callable[[], None]
     ) -> Generator[EditEvent, None, AttentionGroup | None]:
+        if isinstance(shot, PassThrough):
+            return None
         started = time.perf_counter()
         is_resident = self._groups.find(shot.settings) is not None
         group = self._find_or_gather(shot, check)
@@ -233,7 +239,7 @@ class VideoEditor:
 
     def _find_or_gather(self, shot: Shot, check: Callable[[], None]) -> AttentionGroup | None:
         """The shot's group; None when its frames are edited each on its own."""
-        if not shot.settings.group_frames:
+        if not shot.group_frames:
             return None
         group = self._groups.find(shot.settings)
         if group is None:
@@ -243,7 +249,7 @@ class VideoEditor:
 
     def _swapped(
         self,
-        shots: Sequence[Shot],
+        shots: Sequence[Shot | PassThrough],
         ranges: Sequence[FrameRange],
         chunks: dict[int, FinishedChunk],
         clock: StageClock,
@@ -254,15 +260,15 @@ class VideoEditor:
         frames_done = sum(chunk.frame_range.frame_count for chunk in chunks.values())
         pace = Pace(frames_done, shots[0].request.frame_range.frame_count)
         whole = FrameRange(missing[0][1].start_frame, missing[-1][1].end_frame_exclusive)
-        # What a mask leaves alone goes to the encoder as stored, values beyond 0..1 included.
-        sources = read_frames(shots[0].media, whole, clipped=shots[0].area is None)
+        # What an edit leaves alone goes to the encoder as stored, values beyond 0..1 included.
+        sources = read_frames(shots[0].media, whole, clipped=not shots[0].keeps_source)
         frames = enumerate(sources, start=whole.start_frame)
         shot, group = None, None
         for index, part in missing:
             with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
                 for next_shot, piece in _pieces(shots, part):
                     if next_shot is not shot:
-                        if next_shot.settings.group_frames:
+                        if next_shot.group_frames:
                             yield clock.start(Stage.GATHER)
                         shot, group = next_shot, (yield from self._gathered(next_shot, check))
                         yield clock.start(Stage.SWAP)
@@ -285,7 +291,9 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
     }
 
 
-def _pieces(shots: Sequence[Shot], part: FrameRange) -> Iterator[tuple[Shot, FrameRange]]:
+def _pieces(
+    shots: Sequence[Shot | PassThrough], part: FrameRange
+) -> Iterator[tuple[Shot | PassThrough, FrameRange]]:
     """The part cut where shots end, each piece with its shot."""
     for shot in shots:
         if shot.frame_range.overlaps(part):

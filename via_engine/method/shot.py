@@ -163,6 +163,16 @@ class Shot:
             settings=settings,
         )
 
+    @property
+    def group_frames(self) -> tuple[int, ...]:
+        """The frames the attention group is gathered from; none when each is edited alone."""
+        return self.settings.group_frames
+
+    @property
+    def keeps_source(self) -> bool:
+        """Whether some of the source stays, so that values beyond 0..1 have to be handed on."""
+        return self.area is not None
+
     def gather(self, check: Callable[[], None]) -> AttentionGroup:
         """Reads the group frames and gathers their attention; `check` raises to stop."""
         frames = self.settings.group_frames
@@ -252,13 +262,15 @@ def frame_edit(
 def checked_media(request: EditRequest) -> MediaInfo:
     """The media as it is now, once instruction and group range are found to be possible.
 
+    An identity edit needs no instruction.
+
     Raises:
         InstructionError: the instruction is empty or too long.
         MediaError: the file is gone, unreadable, or another one than the edit was asked for.
         RangeError: the group range reaches outside the media.
     """
     length = len(request.instruction)
-    if not request.instruction.strip():
+    if not request.instruction.strip() and not request.identity:
         raise InstructionError('the instruction is empty; say what to change, as "make it night"')
     if length > MAX_INSTRUCTION_CHARACTERS:
         raise InstructionError(

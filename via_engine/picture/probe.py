@@ -100,7 +100,10 @@ def _start_timecode(
 ) -> str | None:
     """Label of frame 0 in its usual form; None when absent or impossible at this rate."""
     sources = (stream, container, *container.streams)
-    label = next((text for source in sources if (text := source.metadata.get("timecode"))), None)
+    # Matroska writes its tags in capitals.
+    names = ("timecode", "TIMECODE")
+    labels = (source.metadata.get(name) for source in sources for name in names)
+    label = next(filter(None, labels), None)
     try:
         return timecode_at(label, frame_rate, 0) if label else None
     except MediaError:
