@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
-from via_engine.edit_types import MediaInfo
-from via_engine.errors import MediaError, MediaUnreadableError
+from via_engine.edit_types import FrameView, MediaInfo, PictureFormat
+from via_engine.errors import MediaError, MediaUnreadableError, RangeError
 
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
 
@@ -31,28 +31,47 @@ class PictureSize:
     height: int
 
 
-Found = TypeVar("Found", MediaInfo, PictureSize)
+@dataclass(frozen=True, kw_only=True)
+class FrameFile:
+    """A frame of a clip to be shown; answered by `FrameView`."""
+
+    path: Path
+    frame: int
+    max_side_px: int
+    format_: PictureFormat
+
+
+Asked = Path | PictureFile | FrameFile
+Found = TypeVar("Found", MediaInfo, PictureSize, FrameView)
 
 
 def run_prober(connection: Connection) -> None:
-    """Answers every path with its MediaInfo, every PictureFile with its PictureSize, or both with
-    a MediaError, until the server is gone.
+    """Answers every path with its MediaInfo, every PictureFile with its PictureSize, every
+    FrameFile with its FrameView, or each with what is wrong, until the server is gone.
     """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
+    from via_engine.picture.frame_view import view_frame  # noqa: PLC0415
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
 
-    while isinstance(asked := inbox.next_message(), Path | PictureFile):
+    def found(asked: Asked) -> MediaInfo | PictureSize | FrameView:
+        match asked:
+            case PictureFile(path=path):
+                return _picture_size(path)
+            case FrameFile(path=path, frame=frame, max_side_px=side, format_=format_):
+                return view_frame(path, frame, max_side_px=side, format_=format_)
+            case Path():
+                return probe_media(asked)
+
+    while isinstance(asked := inbox.next_message(), Asked):
         path = asked if isinstance(asked, Path) else asked.path
         try:
-            found = probe_media(path) if isinstance(asked, Path) else _picture_size(path)
-        except MediaError as error:
+            connection.send(found(asked))
+        except (MediaError, RangeError) as error:
             connection.send(error)
         except Exception as error:  # libraries of codecs raise whatever they like
-            kind = "video" if isinstance(asked, Path) else "a picture"
+            kind = "a picture" if isinstance(asked, PictureFile) else "video"
             connection.send(MediaUnreadableError(f"{path} cannot be read as {kind}: {error!r}"))
-        else:
-            connection.send(found)
 
 
 def _picture_size(path: Path) -> PictureSize:
@@ -98,17 +117,26 @@ class MediaProber:
         size = await self._look(PictureFile(path=path), path, PictureSize)
         return size.width, size.height
 
+    async def view(self, asked: FrameFile) -> FrameView:
+        """A frame as a picture.
+
+        Raises:
+            RangeError: the clip does not have the frame.
+            MediaError: the file is missing, no video, damaged, or took too long.
+        """
+        return await self._look(asked, asked.path, FrameView)
+
     def close(self) -> None:
         """Ends the process."""
         self._thread.shutdown(cancel_futures=True)
         if self._process is not None:
             self._process.stop()
 
-    async def _look(self, asked: object, path: Path, kind: type[Found]) -> Found:
+    async def _look(self, asked: Asked, path: Path, kind: type[Found]) -> Found:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._answer, asked, path, kind)
 
-    def _answer(self, asked: object, path: Path, kind: type[Found]) -> Found:
+    def _answer(self, asked: Asked, path: Path, kind: type[Found]) -> Found:
         process = self._started()
         try:
             process.send(asked)
@@ -120,7 +148,7 @@ class MediaProber:
             ) from error
         if isinstance(found, kind):
             return found
-        if isinstance(found, MediaError):
+        if isinstance(found, MediaError | RangeError):
             raise found
         process.kill()
         raise MediaUnreadableError(

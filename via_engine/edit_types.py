@@ -126,6 +126,31 @@ class MediaInfo:
         return FrameRange(0, self.frame_count)
 
 
+class PictureFormat(Enum):
+    """How a single picture is written; the value is Pillow's name."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameView:
+    """One frame as it is, for people to look at.
+
+    Attributes:
+        picture: bytes of a PNG or JPEG of `width` × `height` pixels.
+        upright_width, upright_height: size of the whole upright picture, in pixels.
+        media: the file it was read from.
+    """
+
+    picture: bytes
+    width: int
+    height: int
+    upright_width: int
+    upright_height: int
+    media: MediaInfo
+
+
 @dataclass(frozen=True, kw_only=True)
 class FinishedChunk:
     """A durable piece of the result: frames of `frame_range`, encoded in the file at `path`."""
