@@ -45,6 +45,7 @@ def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:
         frame_range=_range_if(message, "frame_range", message.frame_range),
         group_range=_range_if(message, "group_range", message.group_range),
         group_from=message.group_from,
+        identity=message.identity,
         seed=if_present(message, "seed"),
         steps=if_present(message, "steps"),
         guidance_scale=if_present(message, "guidance_scale"),
@@ -76,6 +77,7 @@ def edit_spec_message(spec: ResolvedSpec) -> edit_pb2.EditSpec:
         instruction=spec.instruction,
         group_range=None if spec.group_range is None else range_message(spec.group_range),
         group_from=spec.group_from,
+        identity=spec.identity,
         model=spec.model,
         seed=spec.seed,
         steps=spec.steps,
@@ -101,6 +103,7 @@ def plan_message(plan: EditPlan) -> edit_pb2.EditPlan:
         working_height=plan.working_height,
         estimated_duration=duration_message(plan.estimated_seconds),
         warnings=plan.warnings,
+        estimated_memory_bytes=plan.estimated_memory_bytes,
     )
 
 
@@ -114,6 +117,8 @@ def media_message(media: MediaInfo) -> media_pb2.MediaInfo:
         codec=media.codec,
         pixel_format=media.pixel_format,
         start_timecode=media.start_timecode or "",
+        identity=media.identity,
+        missing_ranges=[range_message(frames) for frames in media.missing_ranges],
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
-from via_engine.edit_types import FrameView, MediaInfo, PictureFormat
+from via_engine.edit_types import FrameView, ImageSequence, MediaFile, MediaInfo, PictureFormat
 from via_engine.errors import MediaError, MediaUnreadableError, RangeError
 
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
@@ -35,19 +35,19 @@ class PictureSize:
 class FrameFile:
     """A frame of a clip to be shown; answered by `FrameView`."""
 
-    path: Path
+    media_file: MediaFile
     frame: int
     max_side_px: int
     format_: PictureFormat
 
 
-Asked = Path | PictureFile | FrameFile
+Asked = Path | ImageSequence | PictureFile | FrameFile
 Found = TypeVar("Found", MediaInfo, PictureSize, FrameView)
 
 
 def run_prober(connection: Connection) -> None:
-    """Answers every path with its MediaInfo, every PictureFile with its PictureSize, every
-    FrameFile with its FrameView, or each with what is wrong, until the server is gone.
+    """Answers every path and sequence with its MediaInfo, every PictureFile with its PictureSize,
+    every FrameFile with its FrameView, or each with what is wrong, until the server is gone.
     """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
@@ -58,13 +58,13 @@ def run_prober(connection: Connection) -> None:
         match asked:
             case PictureFile(path=path):
                 return _picture_size(path)
-            case FrameFile(path=path, frame=frame, max_side_px=side, format_=format_):
-                return view_frame(path, frame, max_side_px=side, format_=format_)
-            case Path():
+            case FrameFile(media_file=file, frame=frame, max_side_px=side, format_=format_):
+                return view_frame(file, frame, max_side_px=side, format_=format_)
+            case Path() | ImageSequence():
                 return probe_media(asked)
 
     while isinstance(asked := inbox.next_message(), Asked):
-        path = asked if isinstance(asked, Path) else asked.path
+        path = _name_of(asked)
         try:
             connection.send(found(asked))
         except (MediaError, RangeError) as error:
@@ -72,6 +72,19 @@ def run_prober(connection: Connection) -> None:
         except Exception as error:  # libraries of codecs raise whatever they like
             kind = "a picture" if isinstance(asked, PictureFile) else "video"
             connection.send(MediaUnreadableError(f"{path} cannot be read as {kind}: {error!r}"))
+
+
+def _name_of(asked: Asked) -> Path:
+    """What to call it in a message."""
+    match asked:
+        case PictureFile(path=path):
+            return path
+        case FrameFile(media_file=file):
+            return _name_of(file)
+        case ImageSequence():
+            return asked.pattern
+        case Path():
+            return asked
 
 
 def _picture_size(path: Path) -> PictureSize:
@@ -100,13 +113,13 @@ class MediaProber:
         """Starts the process, so that the first file need not wait for it."""
         self._started()
 
-    async def probe(self, path: Path) -> MediaInfo:
-        """What the file holds.
+    async def probe(self, media_file: MediaFile) -> MediaInfo:
+        """What the file or the sequence holds.
 
         Raises:
             MediaError: the file is missing, no video, damaged, or took too long.
         """
-        return await self._look(path, path, MediaInfo)
+        return await self._look(media_file, MediaInfo)
 
     async def picture_size(self, path: Path) -> tuple[int, int]:
         """Width and height in pixels of a picture that can be read to its end.
@@ -114,7 +127,7 @@ class MediaProber:
         Raises:
             MediaError: the file is missing, no picture, damaged, or took too long.
         """
-        size = await self._look(PictureFile(path=path), path, PictureSize)
+        size = await self._look(PictureFile(path=path), PictureSize)
         return size.width, size.height
 
     async def view(self, asked: FrameFile) -> FrameView:
@@ -124,7 +137,7 @@ class MediaProber:
             RangeError: the clip does not have the frame.
             MediaError: the file is missing, no video, damaged, or took too long.
         """
-        return await self._look(asked, asked.path, FrameView)
+        return await self._look(asked, FrameView)
 
     def close(self) -> None:
         """Ends the process."""
@@ -132,12 +145,12 @@ class MediaProber:
         if self._process is not None:
             self._process.stop()
 
-    async def _look(self, asked: Asked, path: Path, kind: type[Found]) -> Found:
+    async def _look(self, asked: Asked, kind: type[Found]) -> Found:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._answer, asked, path, kind)
+        return await loop.run_in_executor(self._thread, self._answer, asked, kind)
 
-    def _answer(self, asked: Asked, path: Path, kind: type[Found]) -> Found:
-        process = self._started()
+    def _answer(self, asked: Asked, kind: type[Found]) -> Found:
+        process, path = self._started(), _name_of(asked)
         try:
             process.send(asked)
             found = process.receive(self._timeout_s)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from server.access import Access
 from server.checking import check_number
@@ -13,7 +12,7 @@ from server.jobs import ResultPart, job_id
 from server.ledger import JobLedger
 from server.probing import FrameFile, MediaProber
 from server.results import result_file
-from via_engine.edit_types import FrameView, PictureFormat
+from via_engine.edit_types import FrameView, MediaFile, PictureFormat
 
 DEFAULT_SIDE_PX = 960
 MAX_SIDE_PX = 4_096
@@ -50,17 +49,17 @@ class FrameViewer:
             ViaEngineError, ViaServerError: there is no such frame; the message says why.
         """
         check_number("max_side_px", request.max_side_px, 0, MAX_SIDE_PX)
-        path = await asyncio.to_thread(self._path, request.clip)
+        media_file = await asyncio.to_thread(self._media_file, request.clip)
         return await self.prober.view(
             FrameFile(
-                path=path,
+                media_file=media_file,
                 frame=request.frame,
                 max_side_px=request.max_side_px or DEFAULT_SIDE_PX,
                 format_=request.format_,
             )
         )
 
-    def _path(self, clip: MediaSource | str) -> Path:
+    def _media_file(self, clip: MediaSource | str) -> MediaFile:
         if isinstance(clip, MediaSource):
-            return self.access.file_path(clip, field="source")
+            return self.access.media_file(clip, field="source")
         return result_file(self.ledger.read(job_id(clip)), ResultPart.CLIP)[0]

@@ -2,8 +2,8 @@
 
 Load the model, find where the edit goes, adapt the model to one edited frame; then, shot by shot,
 gather the attention of the group frames and swap it into every frame batch after batch, blend with
-the source, decode, encode durable chunks; at last assemble. An identity edit skips all between decoding and
-encoding.
+the source, decode, encode durable chunks; at last assemble. An identity edit skips all between
+decoding and encoding.
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
-from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.models.placement import (
+    begin_measuring_memory,
+    peak_memory_bytes,
+    resolve_device,
+    resolve_dtype,
+)
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
 from via_engine.picture.decode import read_frames, read_frames_at
@@ -114,6 +119,7 @@ class VideoEditor:
             ViaEngineError: see `via_engine.errors`; EditCancelledError when `cancelled` says so.
         """
         clock = StageClock()
+        begin_measuring_memory(self._models.device)
         yield clock.start(Stage.LOAD)
         media = checked_media(request)
         check_range("frame range", request.frame_range, media)
@@ -128,7 +134,8 @@ class VideoEditor:
                 )
             yield from self._swapped(shots, ranges, chunks, clock, check)
         yield clock.start(Stage.ASSEMBLE)
-        yield _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
+        result = _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
+        yield replace(result, peak_memory_bytes=peak_memory_bytes(self._models.device))
 
     def preview(
         self, request: EditRequest, frame: int, cancelled: Callable[[], bool]

@@ -277,7 +277,7 @@ def checked_media(request: EditRequest) -> MediaInfo:
             f"the instruction has {length} characters; at most {MAX_INSTRUCTION_CHARACTERS} are "
             "read, so say it shorter"
         )
-    media = probe_media(request.media_path)
+    media = probe_media(request.media_file)
     if media.identity != request.media_identity:
         raise MediaChangedError(
             f"{media.path} is not the file the edit was asked for any more; put the original "
@@ -293,7 +293,7 @@ def look_media(request: EditRequest, media: MediaInfo) -> MediaInfo:
     look = request.look_source
     if look is None:
         return media
-    found = probe_media(look.media_path)
+    found = probe_media(look.media_file)
     if found.identity != look.media_identity:
         raise MediaChangedError(
             f"{found.path}, whose look this edit shares, is another file than it was; put the "

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from via_engine.edit_types import FrameView, PictureFormat
+from via_engine.edit_types import FrameView, MediaFile, PictureFormat
 from via_engine.errors import RangeError
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.native_size import to_working_size
@@ -22,17 +21,19 @@ _SHRINK: Final = 0.75
 _JPEG_QUALITY: Final = 90
 
 
-def view_frame(path: Path, frame: int, *, max_side_px: int, format_: PictureFormat) -> FrameView:
+def view_frame(
+    media_file: MediaFile, frame: int, *, max_side_px: int, format_: PictureFormat
+) -> FrameView:
     """The frame, upright, no side longer than `max_side_px` pixels and no more than 3 MiB.
 
     Raises:
         RangeError: the media does not have the frame.
         MediaError: the file is missing, no video, or damaged.
     """
-    media = probe_media(path)
+    media = probe_media(media_file)
     if not 0 <= frame < media.frame_count:
         raise RangeError(
-            f"frame {frame} lies outside {path.name}; give a frame from 0 to "
+            f"frame {frame} lies outside {media.path.name}; give a frame from 0 to "
             f"{media.frame_count - 1}"
         )
     (picture,) = read_frames_at(media, [frame])
