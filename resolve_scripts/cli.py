@@ -48,7 +48,9 @@ app.add_typer(jobs_app, name="jobs")
 @with_options(ClipOptions)
 def edit(
     clip: Annotated[Path, typer.Argument(help="Video file.")],
-    instruction: Annotated[str, typer.Argument(help='What to change, such as "make it night".')],
+    instruction: Annotated[
+        str, typer.Argument(help='What to change, such as "make it night".', show_default=False)
+    ] = "",
     *,
     out: Annotated[
         Path | None,

@@ -50,7 +50,14 @@ class EditOptions:
         float | None, _option("Weight of the source picture, from 1.")
     ] = None
     model: Annotated[str | None, _option("Model name; `via doctor` lists them.")] = None
+    identity: Annotated[
+        bool,
+        _option("No model: every frame passes through, to prove the conform.", "--identity"),
+    ] = False
     h264: Annotated[bool, _option("H.264 in .mp4 instead of ProRes.", "--h264")] = False
+    lossless: Annotated[
+        bool, _option("FFV1 in .mkv instead: sample for sample.", "--lossless")
+    ] = False
     is_global: Annotated[bool, _option("Edit the whole picture.", "--global", panel=WHERE)] = False
     find: Annotated[
         str | None,
@@ -119,7 +126,9 @@ class EditOptions:
             swap_steps=self.swap_steps,
             local=self._local(),
             adapt=self._adapt(),
+            identity=self.identity,
             h264=self.h264,
+            lossless=self.lossless,
         )
 
     def _local(self) -> LocalSettings:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from via.v1 import edit_pb2, job_service_pb2, media_pb2
+from via.v1 import job_service_pb2, media_pb2
 
 from resolve_scripts.client import ViaClient
-from resolve_scripts.errors import OutputError, TransferError
+from resolve_scripts.errors import ClipNotSupportedError, OutputError, TransferError
+from resolve_scripts.timeline.media import ImageSequence, Movie
 
 PIECE_BYTES = 1 << 20
 
@@ -20,8 +21,6 @@ Promised = job_service_pb2.JobResult | job_service_pb2.AdapterInfo
 
 class MediaDesk:
     """Names media files to one server: by path where it can read them, else by sending them once.
-
-    It also remembers the server's plan for each file, so that a file is probed once.
 
     Args:
         client: the server.
@@ -36,21 +35,45 @@ class MediaDesk:
             else ()
         )
         self._sent: dict[Path, media_pb2.MediaSource] = {}
-        self._plans: dict[Path, edit_pb2.EditPlan] = {}
 
-    def source(self, path: Path) -> media_pb2.MediaSource:
-        """How the server knows the file at `path`, an absolute path on this machine."""
-        if any(path.resolve().is_relative_to(root) for root in self._roots):
+    def source(self, media: Path | Movie | ImageSequence) -> media_pb2.MediaSource:
+        """How the server knows media of this machine: a file by its absolute path, or pictures.
+
+        Raises:
+            ClipNotSupportedError: the pictures lie where the server cannot read them.
+        """
+        if isinstance(media, ImageSequence):
+            return self._sequence_source(media)
+        path = media.path if isinstance(media, Movie) else media
+        if self.reads(path):
             return media_pb2.MediaSource(absolute_path=str(path.resolve()))
         if path not in self._sent:
             self._sent[path] = media_pb2.MediaSource(upload_id=upload_media(self._client, path))
         return self._sent[path]
 
-    def plan(self, path: Path, spec: edit_pb2.EditSpec) -> edit_pb2.EditPlan:
-        """The server's plan for the first edit of the file at `path`; it describes the media."""
-        if path not in self._plans:
-            self._plans[path] = self._client.validate_edit(spec)
-        return self._plans[path]
+    def reads(self, path: Path) -> bool:
+        """Whether the server reads the file at `path` in place."""
+        return any(path.resolve().is_relative_to(root) for root in self._roots)
+
+    def _sequence_source(self, pictures: ImageSequence) -> media_pb2.MediaSource:
+        if not self.reads(pictures.folder):
+            raise ClipNotSupportedError(
+                f"the server cannot read the pictures in {pictures.folder}, and numbered pictures "
+                "are not sent; start it with --media-root NAME=FOLDER, or render them to a movie",
+                reason="SEQUENCE_OUT_OF_REACH",
+            )
+        rate = pictures.frame_rate
+        return media_pb2.MediaSource(
+            sequence=media_pb2.ImageSequence(
+                absolute_folder=str(pictures.folder.resolve()),
+                name_prefix=pictures.prefix,
+                name_suffix=pictures.suffix,
+                zero_padding=pictures.padding,
+                first_number=pictures.start_number,
+                frame_count=pictures.count,
+                frame_rate=media_pb2.Rational(num=rate.numerator, den=rate.denominator),
+            )
+        )
 
 
 def upload_media(client: ViaClient, path: Path) -> str:
