@@ -10,8 +10,8 @@ from typing import Any
 import opentimelineio as otio
 
 from resolve_scripts.errors import PartlyDoneError, ViaClientError
-from resolve_scripts.timeline.place import PlacedEdit
-from resolve_scripts.timeline.select import ClipEdit
+from resolve_scripts.timeline.clip_edit import ClipEdit
+from resolve_scripts.timeline.via_clip import PlacedEdit
 
 
 @dataclass(frozen=True, kw_only=True)

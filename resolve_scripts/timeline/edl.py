@@ -1,0 +1,74 @@
+"""What a CMX3600 list leaves open: its rate, and where its record time starts."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import opentimelineio as otio
+
+from resolve_scripts.errors import TimelineError
+from resolve_scripts.timeline.rates import seconds, spelled
+
+TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
+# Rates an edit decision list may have, by the highest frame number that fits.
+RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
+
+
+def edl_rate(path: Path, frame_rate: float | None) -> tuple[float, list[str]]:
+    """Record frames per second of a list, and what had to be assumed.
+
+    A list does not say its rate. The slowest one that its frame numbers fit is taken, 24 at
+    least; drop-frame timecode means 30000/1001.
+
+    Raises:
+        TimelineError: the list cannot be read.
+    """
+    if frame_rate is not None:
+        return frame_rate, []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise TimelineError(f"cannot read {path} ({error.strerror})") from error
+    found = TIMECODE.findall(text)
+    if any(sign == ";" for sign, _ in found):
+        rate = 30000 / 1001
+    else:
+        highest = max((int(frames) for _, frames in found), default=0)
+        rate = next((each for each in RATES if highest < each), RATES[-1])
+    return rate, [f"an EDL does not say its frame rate; {rate:.6g} fps fits its timecodes"]
+
+
+def in_record_time(timeline: otio.schema.Timeline) -> None:
+    """Makes a list as its adapter reads it a timeline like any other, in place.
+
+    The adapter puts the record time of the first event, negative, into the track's source range.
+    It becomes the start timecode of the timeline, and tracks that start later get a gap.
+    """
+    starts = {
+        index: -seconds(track.source_range.start_time)
+        for index, track in enumerate(timeline.tracks)
+        if track.source_range is not None
+    }
+    first_s = min(starts.values(), default=Fraction(0))
+    for index, start_s in starts.items():
+        track = timeline.tracks[index]
+        rate = track.source_range.duration.rate
+        timeline.global_start_time = spelled(first_s, rate)
+        track.source_range = None
+        if start_s > first_s:
+            late = otio.opentime.TimeRange(
+                otio.opentime.RationalTime(0, rate), spelled(start_s - first_s, rate)
+            )
+            track.insert(0, otio.schema.Gap(source_range=late))
+
+
+def in_list_time(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
+    """A copy whose start timecode its adapter writes: the inverse of `in_record_time`."""
+    copy = timeline.deepcopy()
+    start = copy.global_start_time
+    for track in copy.tracks if start is not None else ():
+        whole = track.available_range()
+        track.source_range = otio.opentime.TimeRange(-start, whole.duration)
+    return copy
