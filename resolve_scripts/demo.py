@@ -197,7 +197,6 @@ def _edited_cut(
         timeline=cut,
         out=out,
         media_folder=cut.with_name("cut_via"),
-        settings=EditSettings(),
         force=True,
     )
     report = batch_edit(choice, request, reporter)

@@ -55,9 +55,9 @@ class EditOptions:
         _option("No model: every frame passes through, to prove the conform.", "--identity"),
     ] = False
     h264: Annotated[bool, _option("H.264 in .mp4 instead of ProRes.", "--h264")] = False
-    lossless: Annotated[
-        bool, _option("FFV1 in .mkv instead: sample for sample.", "--lossless")
-    ] = False
+    lossless: Annotated[bool, _option("FFV1 in .mkv instead: sample for sample.", "--lossless")] = (
+        False
+    )
     is_global: Annotated[bool, _option("Edit the whole picture.", "--global", panel=WHERE)] = False
     find: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from resolve_scripts.edit_options import ClipOptions, EditOptions
 from resolve_scripts.errors import UsageError
@@ -18,9 +18,7 @@ YES, NO = frozenset({"yes", "true", "on", "1", "x"}), frozenset({"no", "false", 
 LIST_SEPARATOR = " "
 
 
-def with_sheet_options(
-    options: EditOptions, row: Mapping[str, str], folder: Path
-) -> ClipOptions:
+def with_sheet_options(options: EditOptions, row: Mapping[str, str], folder: Path) -> ClipOptions:
     """The options with those of a row in their place.
 
     Args:

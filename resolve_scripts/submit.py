@@ -19,9 +19,7 @@ from resolve_scripts.errors import (
 from resolve_scripts.follow import follow_job
 from resolve_scripts.progress import Reporter
 
-RETRYABLE = frozenset(
-    {job_service_pb2.JOB_STATE_FAILED, job_service_pb2.JOB_STATE_CANCELLED}
-)
+RETRYABLE = frozenset({job_service_pb2.JOB_STATE_FAILED, job_service_pb2.JOB_STATE_CANCELLED})
 
 Ended = job_service_pb2.Job | ViaClientError
 
@@ -107,9 +105,7 @@ def run_jobs(
             open_jobs.remove(name)
 
 
-def _created(
-    client: ViaClient, order: Order, spec: edit_pb2.EditSpec
-) -> job_service_pb2.Job:
+def _created(client: ViaClient, order: Order, spec: edit_pb2.EditSpec) -> job_service_pb2.Job:
     try:
         return client.create_job(spec, request_id=order.request_id)
     except InvalidEditError as error:

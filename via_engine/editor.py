@@ -120,7 +120,8 @@ class VideoEditor:
         """
         clock = StageClock()
         begin_measuring_memory(self._models.device)
-        yield clock.start(Stage.LOAD)
+        if not request.identity:
+            yield clock.start(Stage.LOAD)
         media = checked_media(request)
         check_range("frame range", request.frame_range, media)
         ranges = chunk_ranges(request.frame_range, self._config.chunk_frames)

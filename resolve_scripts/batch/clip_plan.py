@@ -1,53 +1,27 @@
-"""What a batch will do with each clip: its media, the frames to edit, the edit as the server fills
-it in, and what it will cost.
+"""What a batch will do with each clip: the frames to edit, the edit as the server fills it in, and
+what it will cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import opentimelineio as otio
 from via.v1 import edit_pb2, media_pb2
 
-from resolve_scripts.batch.request import BatchRequest
+from resolve_scripts.batch.found_clip import FoundClip
 from resolve_scripts.client import ViaClient
-from resolve_scripts.edit_clip import check_instruction
 from resolve_scripts.edit_message import edit_spec
-from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.errors import ServerUnreachableError, ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
-from resolve_scripts.timeline.media import (
-    ImageSequence,
-    Media,
-    check_pictures,
-    find_media,
-    named_media,
-)
+from resolve_scripts.timeline.media import ImageSequence, Media, check_pictures
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
 from resolve_scripts.transfer import MediaDesk
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundClip:
-    """A clip whose media lies on this machine, and how to edit it."""
-
-    edit: ClipEdit
-    media: Media
-    settings: EditSettings
-
-    @property
-    def folders(self) -> set[Path]:
-        """Folders a server has to be allowed to read."""
-        files = (path.resolve().parent for _, path in self.settings.files())
-        own = self.media.folder if isinstance(self.media, ImageSequence) else self.media.path.parent
-        return {own, *files}
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ClipPlan:
     """What will be done with a clip.
 
@@ -61,7 +35,7 @@ class ClipPlan:
         working_px: width and height at which the model works.
         estimated_s: expected run time; None until the server has measured the model once.
         estimated_memory_bytes: expected memory on the worker's device, likewise.
-        notes: what a person should know, a sentence each.
+        warnings: what the server says of media and model, a sentence each.
     """
 
     edit: ClipEdit
@@ -73,7 +47,7 @@ class ClipPlan:
     working_px: tuple[int, int]
     estimated_s: float | None
     estimated_memory_bytes: int | None
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def media_name(self) -> Path:
@@ -88,45 +62,17 @@ class ClipPlan:
         """Name of the model; "identity" where none runs."""
         return "identity" if self.spec.identity else self.spec.model
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know, a sentence each."""
+        return *self.need.notes, *self.warnings
+
 
 Planned = ClipPlan | ViaClientError
 
 
-class MediaFinder:
-    """Finds media of clips; clips that share their media are looked for once."""
-
-    def __init__(self, request: BatchRequest) -> None:
-        self._request = request
-        self._found: dict[tuple[object, ...], Media | ViaClientError] = {}
-
-    def find(self, edit: ClipEdit) -> FoundClip | ViaClientError:
-        """The clip with its media, or why it cannot be edited."""
-        try:
-            settings = self._request.settings(edit.options)
-            check_settings(settings)
-            check_instruction(edit.instruction, identity=settings.identity)
-        except ViaClientError as error:
-            return error
-        media = self._media(edit.clip)
-        if isinstance(media, ViaClientError):
-            return media
-        return FoundClip(edit=edit, media=media, settings=settings)
-
-    def _media(self, clip: otio.schema.Clip) -> Media | ViaClientError:
-        available = clip.media_reference.available_range
-        length = available and (available.duration.value, available.duration.rate)
-        key = (named_media(clip), getattr(clip.media_reference, "start_frame", None), length)
-        if key not in self._found:
-            try:
-                folder = self._request.timeline.parent
-                self._found[key] = find_media(clip, folder, self._request.path_map)
-            except ViaClientError as error:
-                self._found[key] = error
-        return self._found[key]
-
-
 class Planner:
-    """Asks a server what the edits of a batch would do, once for edits that differ in frames only.
+    """Asks a server what edits would do, once for those that differ in frames only.
 
     Args:
         client: the server.
@@ -138,7 +84,7 @@ class Planner:
         self._client = client
         self._desk = desk
         self._handles = handles
-        self._media: dict[Path, media_pb2.MediaInfo] = {}
+        self._media: dict[tuple[Path, int], media_pb2.MediaInfo] = {}
         self._plans: dict[bytes, edit_pb2.EditPlan] = {}
 
     def plan(self, clip: FoundClip) -> Planned:
@@ -167,8 +113,9 @@ class Planner:
         plan = self._edit_plan(clip, need.frames)
         spec = edit_pb2.EditSpec()
         spec.CopyFrom(plan.resolved_spec)
-        _set_range(spec, need.frames)
-        seconds = plan.estimated_duration.ToTimedelta().total_seconds() / plan.frame_count
+        spec.frame_range.start_frame = need.frames.start_frame
+        spec.frame_range.end_frame_exclusive = need.frames.end_frame_exclusive
+        seconds = plan.estimated_duration.ToTimedelta().total_seconds() / max(1, plan.frame_count)
         has_memory = plan.HasField("estimated_memory_bytes")
         return ClipPlan(
             edit=clip.edit,
@@ -180,12 +127,15 @@ class Planner:
             working_px=(plan.working_width, plan.working_height),
             estimated_s=seconds * need.frames.frame_count or None,
             estimated_memory_bytes=plan.estimated_memory_bytes if has_memory else None,
-            notes=(*need.notes, *plan.warnings),
+            warnings=tuple(plan.warnings),
         )
 
     def _media_info(self, media: Media) -> media_pb2.MediaInfo:
         """What the media holds, by an identity edit: no model has to be known for that."""
-        key = media.path_of(0) if isinstance(media, ImageSequence) else media.path
+        if isinstance(media, ImageSequence):
+            key = media.path_of(0), media.count
+        else:
+            key = media.path, 0
         if key not in self._media:
             spec = edit_pb2.EditSpec(source=self._desk.source(media), identity=True)
             if isinstance(media, ImageSequence):
@@ -212,16 +162,6 @@ class Planner:
         if key not in self._plans:
             self._plans[key] = self._client.validate_edit(spec)
         return self._plans[key]
-
-
-def without_errors(planned: Iterable[Planned]) -> list[ClipPlan]:
-    """The plans among them."""
-    return [each for each in planned if isinstance(each, ClipPlan)]
-
-
-def _set_range(spec: edit_pb2.EditSpec, frames: MediaFrames) -> None:
-    spec.frame_range.start_frame = frames.start_frame
-    spec.frame_range.end_frame_exclusive = frames.end_frame_exclusive
 
 
 def _first_there(sequence: ImageSequence) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,16 @@ from resolve_scripts.batch.outcomes import ClipOutcome, plan_values
 from resolve_scripts.batch.renders import Render
 from resolve_scripts.errors import PartlyDoneError, ViaClientError
 
-HEADINGS = ("clip", "media", "media frames", "record range", "instruction", "model", "time", "memory")
+HEADINGS = (
+    "clip",
+    "media",
+    "media frames",
+    "record range",
+    "instruction",
+    "model",
+    "time",
+    "memory",
+)
 CELL_WIDTH = 36
 UNKNOWN = "?"
 
@@ -36,7 +44,9 @@ class DryRun:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; times and memory are null until the server has measured the model."""
-        jobs = {id(plan): number for number, each in enumerate(self.renders, 1) for plan in each.clips}
+        jobs = {
+            id(plan): number for number, each in enumerate(self.renders, 1) for plan in each.clips
+        }
         return {
             "clips": [_values(name, planned, jobs) for name, planned in self.clips],
             "jobs": [_job_values(render, render.key in self.kept_keys) for render in self.renders],
@@ -47,7 +57,9 @@ class DryRun:
 
     def estimated_s(self) -> float | None:
         """Expected run time of what is still to do; None when a job's is not known."""
-        left = [each.clips[0].estimated_s for each in self.renders if each.key not in self.kept_keys]
+        left = [
+            each.clips[0].estimated_s for each in self.renders if each.key not in self.kept_keys
+        ]
         known = [seconds for seconds in left if seconds is not None]
         return sum(known) if len(known) == len(left) else None
 
@@ -90,7 +102,7 @@ class DryRun:
 
 def _values(name: str, planned: Planned, jobs: dict[int, int]) -> dict[str, Any]:
     if isinstance(planned, ViaClientError):
-        return ClipOutcome(name=name, record={}, error=planned).to_json()
+        return ClipOutcome(name=name, error=planned).to_json()
     return {
         "name": name,
         **plan_values(planned),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from resolve_scripts.batch.clip_plan import ClipPlan
+from resolve_scripts.batch.rendering import Outcome, Queued
 from resolve_scripts.errors import PartlyDoneError, ViaClientError
-from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.media import named_media
 
 NAME_WIDTH = 40
@@ -32,7 +32,7 @@ class ClipOutcome:
     plan: ClipPlan | None = None
     path: Path | None = None
     job: str = ""
-    record: dict[str, Any]
+    record: dict[str, Any] = field(default_factory=dict)
     error: ViaClientError | None = None
     is_new: bool = True
 
@@ -106,18 +106,29 @@ class BatchReport:
         return kind(f"no clip is done:\n{outcome_table(self.clips)}", reason=first.reason)
 
 
+def outcome_of(name: str, plan: ClipPlan, end: Outcome) -> ClipOutcome:
+    """The line of the report for a clip whose render ended so."""
+    if isinstance(end, ViaClientError):
+        return ClipOutcome(name=name, plan=plan, error=end)
+    if isinstance(end, Queued):
+        return ClipOutcome(name=name, plan=plan, job=end.job)
+    notes = list(dict.fromkeys([*plan.notes, *end.record["notes"]]))
+    record = {**end.record, **source_values(plan), "notes": notes}
+    return ClipOutcome(name=name, plan=plan, path=end.path, record=record, is_new=end.is_new)
+
+
 def outcome_table(clips: tuple[ClipOutcome, ...]) -> str:
     """A line a clip: its state, its name, its file or what is wrong."""
     width = min(NAME_WIDTH, max(len(clip.name) for clip in clips))
     return "\n".join(f"  {clip.state:<7} {clip.name:<{width}}  {_end(clip)}" for clip in clips)
 
 
-def source_values(edit: ClipEdit, source_hash: str) -> dict[str, Any]:
+def source_values(plan: ClipPlan) -> dict[str, Any]:
     """Where the pictures of an edit come from, as plain JSON values."""
     return {
-        "source_clip": edit.clip.name,
-        "source_url": named_media(edit.clip),
-        "source_hash": source_hash,
+        "source_clip": plan.edit.clip.name,
+        "source_url": named_media(plan.edit.clip),
+        "source_hash": plan.source_hash,
     }
 
 
@@ -132,7 +143,7 @@ def plan_values(plan: ClipPlan) -> dict[str, Any]:
         "record_frames": [record.start, record.stop],
         "record_timecode": plan.edit.place.timecode,
         "model": plan.model,
-        **source_values(plan.edit, plan.source_hash),
+        **source_values(plan),
         "notes": list(plan.notes),
     }
 

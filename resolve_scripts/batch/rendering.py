@@ -1,4 +1,4 @@
-"""Has the renders of a batch done and fetches them; what an earlier batch made is taken as it is."""
+"""Has the renders of a batch done and fetches them; what an earlier batch made stays as it is."""
 
 from __future__ import annotations
 
@@ -42,7 +42,14 @@ class Rendered:
     is_new: bool
 
 
-Outcome = Rendered | ViaClientError
+@dataclass(frozen=True, kw_only=True)
+class Queued:
+    """A render left to the server: the resource name of its job."""
+
+    job: str
+
+
+Outcome = Rendered | Queued | ViaClientError
 
 
 def render_all(
@@ -88,25 +95,26 @@ def render_all(
 
 def submit_all(
     client: ViaClient, renders: Sequence[Render], folder: Path, reporter: Reporter
-) -> dict[str, job_service_pb2.Job | ViaClientError]:
-    """Queues the renders that are not in the folder yet and leaves; their jobs, by key.
+) -> dict[str, Outcome]:
+    """Queues the renders that are not in the folder yet and leaves; what became of each, by key.
 
     A full queue ends it: what did not fit is an error each. The same batch again, later, goes on.
 
     Raises:
         ServerUnreachableError: the server is lost.
     """
-    to_do = _to_do(renders, dict(_already_there(renders, KeptRenders(folder))))
+    outcomes = dict(_already_there(renders, KeptRenders(folder)))
+    to_do = _to_do(renders, outcomes)
     progress = OverallProgress(reporter, to_do)
     names: dict[str, str] = {}
-    jobs: dict[str, job_service_pb2.Job | ViaClientError] = {}
     full: ServerBusyError | None = None
     for render in to_do:
         label = progress.label(render)
         job = full or submitted(client, _order(render, to_do, progress), names, label)
         full = job if isinstance(job, ServerBusyError) else None
-        jobs[render.key] = job
-    return jobs
+        outcome = job if isinstance(job, ViaClientError) else Queued(job=job.name)
+        outcomes.setdefault(render.key, outcome)
+    return outcomes
 
 
 def _already_there(renders: Sequence[Render], kept: KeptRenders) -> Iterator[tuple[str, Outcome]]:

@@ -35,9 +35,7 @@ dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 """
 
 
-def report_page(
-    title: str, report: BatchReport, pairs: Mapping[int, Iterable[FramePair]]
-) -> str:
+def report_page(title: str, report: BatchReport, pairs: Mapping[int, Iterable[FramePair]]) -> str:
     """The page as HTML.
 
     Args:
@@ -114,7 +112,9 @@ def _facts(clip: ClipOutcome) -> str:
         facts["made in"] = f"{seconds:.1f} s by {record['job']}"
     if clip.job:
         facts["job"] = clip.job
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items()
+    )
     return f"<dl>{rows}</dl>" if rows else ""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from via.v1 import job_service_pb2
 
 from resolve_scripts.batch.clip_plan import ClipPlan
-from resolve_scripts.batch.rendering import Rendered
 from resolve_scripts.client import ViaClient
 from resolve_scripts.errors import ViaClientError
 from resolve_scripts.transfer import MediaDesk
@@ -29,7 +29,7 @@ class FramePair:
 
 
 def frame_pairs(
-    client: ViaClient, desk: MediaDesk, plan: ClipPlan, rendered: Rendered
+    client: ViaClient, desk: MediaDesk, plan: ClipPlan, rendered: Path, job_name: str
 ) -> tuple[FramePair, ...]:
     """The first frame a viewer sees of a clip, the middle one and the last."""
     shown, first = plan.need.shown, plan.need.frames.start_frame
@@ -37,7 +37,7 @@ def frame_pairs(
         FramePair(
             media_frame=frame,
             before=_picture(client, _of_source(desk, plan), frame),
-            after=_picture(client, _of_render(desk, rendered), frame - first),
+            after=_picture(client, _of_render(desk, rendered, job_name), frame - first),
         )
         for frame in chosen_frames(shown.start_frame, shown.end_frame_exclusive)
     )
@@ -53,11 +53,11 @@ def _of_source(desk: MediaDesk, plan: ClipPlan) -> job_service_pb2.ReadFrameRequ
     return job_service_pb2.ReadFrameRequest(source=desk.source(plan.media))
 
 
-def _of_render(desk: MediaDesk, rendered: Rendered) -> job_service_pb2.ReadFrameRequest:
+def _of_render(desk: MediaDesk, rendered: Path, job_name: str) -> job_service_pb2.ReadFrameRequest:
     """The file where the server reads it in place; else the job, which may be gone by now."""
-    if desk.reads(rendered.path):
-        return job_service_pb2.ReadFrameRequest(source=desk.source(rendered.path))
-    return job_service_pb2.ReadFrameRequest(job_name=rendered.record["job"])
+    if desk.reads(rendered):
+        return job_service_pb2.ReadFrameRequest(source=desk.source(rendered))
+    return job_service_pb2.ReadFrameRequest(job_name=job_name)
 
 
 def _picture(client: ViaClient, request: job_service_pb2.ReadFrameRequest, frame: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resolve_scripts.edit_options import EditOptions
@@ -22,6 +22,8 @@ class BatchRequest:
         timeline: the file, absolute; it is never altered.
         out: the new timeline, absolute.
         media_folder: where the rendered clips go, absolute; made when missing.
+        timeline_name: which timeline, where the file holds several.
+        frame_rate: record frames per second of an EDL, which does not say it.
         wanted: which clips, and what to change in them.
         options: how to edit; a row of the sheet may say otherwise for its clip.
         sheet_folder: what files named in the sheet are relative to; None without a sheet.
@@ -36,10 +38,12 @@ class BatchRequest:
     timeline: Path
     out: Path
     media_folder: Path
-    wanted: Wanted = Wanted()
-    options: EditOptions = EditOptions()
+    timeline_name: str | None = None
+    frame_rate: float | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    options: EditOptions = field(default_factory=EditOptions)
     sheet_folder: Path | None = None
-    path_map: PathMap = PathMap()
+    path_map: PathMap = field(default_factory=PathMap)
     handles: int = 0
     place_mode: PlaceMode = PlaceMode.TRACK
     for_resolve: bool = False
