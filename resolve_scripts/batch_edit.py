@@ -12,6 +12,7 @@ import psutil
 from resolve_scripts.batch.asked import Asked, read_asked
 from resolve_scripts.batch.clip_plan import ClipPlan, Planned
 from resolve_scripts.batch.dry_run import DryRun
+from resolve_scripts.batch.found_clip import Refused
 from resolve_scripts.batch.kept_renders import KeptRenders
 from resolve_scripts.batch.outcomes import BatchReport, ClipOutcome, outcome_of
 from resolve_scripts.batch.planned_batch import planned_batch
@@ -19,7 +20,7 @@ from resolve_scripts.batch.rendering import Outcome, render_all, submit_all
 from resolve_scripts.batch.report_files import write_report
 from resolve_scripts.batch.request import BatchRequest
 from resolve_scripts.connect import ServerChoice
-from resolve_scripts.errors import UsageError, ViaClientError
+from resolve_scripts.errors import UsageError
 from resolve_scripts.outputs import check_free, check_writable, make_folder
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.formats import write_timeline
@@ -89,6 +90,7 @@ def plan_batch(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
             return DryRun(
                 clips=batch.clips,
                 renders=batch.renders,
+                handles=request.handles,
                 kept_keys=frozenset(each.key for each in batch.renders if kept.find(each.key)),
                 seconds=read_s + batch.seconds,
                 memory_bytes=psutil.Process().memory_info().rss,
@@ -111,8 +113,8 @@ def _outputs(request: BatchRequest) -> list[Path]:
 
 
 def _finished(name: str, planned: Planned, by_plan: Mapping[ClipPlan, Outcome]) -> ClipOutcome:
-    if isinstance(planned, ViaClientError):
-        return ClipOutcome(name=name, error=planned)
+    if isinstance(planned, Refused):
+        return ClipOutcome(name=name, error=planned.error)
     return outcome_of(name, planned, by_plan[planned])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from resolve_scripts.batch.found_clip import FoundClip, MediaFinder
+from resolve_scripts.batch.found_clip import FoundClip, MediaFinder, Refused
 from resolve_scripts.batch.request import BatchRequest
-from resolve_scripts.errors import NoClipsError, ViaClientError
+from resolve_scripts.errors import NoClipsError
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.clip_edit import Selection
 from resolve_scripts.timeline.formats import TimelineFile, read_timeline
@@ -22,7 +22,7 @@ class Asked:
     """
 
     file: TimelineFile
-    clips: tuple[tuple[str, FoundClip | ViaClientError], ...]
+    clips: tuple[tuple[str, FoundClip | Refused], ...]
 
     @property
     def folders(self) -> set[Path]:
@@ -56,7 +56,7 @@ def read_asked(request: BatchRequest, reporter: Reporter, *, unpack_to: Path) ->
     _refuse_none(selection, request)
     finder = MediaFinder(request, file.folder)
     edits = [(edit.name, finder.find(edit)) for edit in selection.edits]
-    refused = [(each.name, each.error) for each in selection.refusals]
+    refused = [(each.name, Refused(error=each.error)) for each in selection.refusals]
     return Asked(file=file, clips=(*edits, *refused))
 
 

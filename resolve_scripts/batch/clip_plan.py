@@ -10,7 +10,7 @@ from pathlib import Path
 
 from via.v1 import edit_pb2, media_pb2
 
-from resolve_scripts.batch.found_clip import FoundClip
+from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
 from resolve_scripts.errors import ServerUnreachableError, ViaClientError
@@ -68,7 +68,7 @@ class ClipPlan:
         return *self.need.notes, *self.warnings
 
 
-Planned = ClipPlan | ViaClientError
+Planned = ClipPlan | Refused
 
 
 class Planner:
@@ -98,7 +98,7 @@ class Planner:
         except ServerUnreachableError:
             raise
         except ViaClientError as error:
-            return error
+            return Refused(error=error, edit=clip.edit)
 
     def _planned(self, clip: FoundClip) -> ClipPlan:
         info = self._media_info(clip.media)

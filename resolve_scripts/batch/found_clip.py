@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import opentimelineio as otio
 
@@ -13,6 +14,8 @@ from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.errors import ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.media import ImageSequence, Media, find_media, named_media
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,14 @@ class FoundClip:
         return {own, *files}
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Refused:
+    """What asks for an edit and cannot have it: why, and the clip where it is known."""
+
+    error: ViaClientError
+    edit: ClipEdit | None = None
+
+
 class MediaFinder:
     """Finds the media of clips; what clips share is looked for once.
 
@@ -45,18 +56,14 @@ class MediaFinder:
         self._found: dict[tuple[object, ...], Media | ViaClientError] = {}
         self._settings: dict[tuple[tuple[str, str], ...], EditSettings | ViaClientError] = {}
 
-    def find(self, edit: ClipEdit) -> FoundClip | ViaClientError:
+    def find(self, edit: ClipEdit) -> FoundClip | Refused:
         """The clip with its media, or why it cannot be edited."""
-        settings = self._settings_of(edit)
-        if isinstance(settings, ViaClientError):
-            return settings
         try:
+            settings = _known(self._settings_of(edit))
             check_instruction(edit.instruction, identity=settings.identity)
+            media: Media = _known(self._media_of(edit.clip))
         except ViaClientError as error:
-            return error
-        media = self._media_of(edit.clip)
-        if isinstance(media, ViaClientError):
-            return media
+            return Refused(error=error, edit=edit)
         return FoundClip(edit=edit, media=media, settings=settings)
 
     def _settings_of(self, edit: ClipEdit) -> EditSettings | ViaClientError:
@@ -82,3 +89,9 @@ class MediaFinder:
             except ViaClientError as error:
                 self._found[key] = error
         return self._found[key]
+
+
+def _known(found: T | ViaClientError) -> T:
+    if isinstance(found, ViaClientError):
+        raise found
+    return found

@@ -9,7 +9,9 @@ from typing import Any
 from resolve_scripts.batch.clip_plan import ClipPlan
 from resolve_scripts.batch.rendering import Outcome, Queued
 from resolve_scripts.errors import PartlyDoneError, ViaClientError
+from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.media import named_media
+from resolve_scripts.timeline.need import MediaNeed
 
 NAME_WIDTH = 40
 
@@ -132,16 +134,23 @@ def source_values(plan: ClipPlan) -> dict[str, Any]:
     }
 
 
+def need_values(edit: ClipEdit, need: MediaNeed) -> dict[str, Any]:
+    """Which frames an edit needs and where they are seen, as plain JSON values."""
+    frames, record = need.frames, need.record_frames
+    return {
+        "media_frames": [frames.start_frame, frames.end_frame_exclusive],
+        "media_rate": str(frames.frame_rate),
+        "record_frames": [record.start, record.stop],
+        "record_timecode": edit.place.timecode,
+    }
+
+
 def plan_values(plan: ClipPlan) -> dict[str, Any]:
     """What is to be done with a clip, as plain JSON values."""
-    frames, record = plan.need.frames, plan.need.record_frames
     return {
         "instruction": plan.edit.instruction,
         "media": str(plan.media_name),
-        "media_frames": [frames.start_frame, frames.end_frame_exclusive],
-        "frame_rate": str(frames.frame_rate),
-        "record_frames": [record.start, record.stop],
-        "record_timecode": plan.edit.place.timecode,
+        **need_values(plan.edit, plan.need),
         "model": plan.model,
         **source_values(plan),
         "notes": list(plan.notes),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from resolve_scripts.batch.asked import Asked
 from resolve_scripts.batch.clip_plan import ClipPlan, Planned, Planner
-from resolve_scripts.batch.found_clip import FoundClip
+from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.batch.renders import Render, renders_of
 from resolve_scripts.batch.request import BatchRequest
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import ServerChoice, connect
-from resolve_scripts.errors import ViaClientError
 from resolve_scripts.progress import Reporter
 from resolve_scripts.transfer import MediaDesk
 
@@ -53,10 +52,9 @@ def planned_batch(
     Raises:
         ServerUnreachableError: no server was found or could be started, or it was lost.
     """
-    refused = [(name, each) for name, each in asked.clips if isinstance(each, ViaClientError)]
+    refused = [(name, each) for name, each in asked.clips if isinstance(each, Refused)]
     if len(refused) == len(asked.clips):
-        for name, error in refused:
-            reporter.note(f"{name}: {error}")
+        _tell(refused, reporter)
         yield PlannedBatch(clips=tuple(refused))
         return
     with connect(choice, reporter.note, media_folders=asked.folders) as connection:
@@ -75,16 +73,16 @@ def planned_batch(
         )
 
 
-def _plan(planner: Planner, clip: FoundClip | ViaClientError) -> Planned:
-    return clip if isinstance(clip, ViaClientError) else planner.plan(clip)
+def _plan(planner: Planner, clip: FoundClip | Refused) -> Planned:
+    return clip if isinstance(clip, Refused) else planner.plan(clip)
 
 
-def _tell(clips: tuple[tuple[str, Planned], ...], reporter: Reporter) -> None:
+def _tell(clips: Iterable[tuple[str, Planned]], reporter: Reporter) -> None:
     """Says what a person should know: of each clip its own, of media and model once."""
     warnings: dict[str, None] = {}
     for name, planned in clips:
-        if isinstance(planned, ViaClientError):
-            reporter.note(f"{name}: {planned}")
+        if isinstance(planned, Refused):
+            reporter.note(f"{name}: {planned.error}")
             continue
         for note in planned.need.notes:
             reporter.note(f"{name}: {note}")
