@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import opentimelineio as otio
 
@@ -14,8 +13,6 @@ from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.errors import ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.media import ImageSequence, Media, find_media, named_media
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +55,15 @@ class MediaFinder:
 
     def find(self, edit: ClipEdit) -> FoundClip | Refused:
         """The clip with its media, or why it cannot be edited."""
+        settings, media = self._settings_of(edit), self._media_of(edit.clip)
+        if isinstance(settings, ViaClientError):
+            return Refused(error=settings, edit=edit)
         try:
-            settings = _known(self._settings_of(edit))
             check_instruction(edit.instruction, identity=settings.identity)
-            media: Media = _known(self._media_of(edit.clip))
         except ViaClientError as error:
             return Refused(error=error, edit=edit)
+        if isinstance(media, ViaClientError):
+            return Refused(error=media, edit=edit)
         return FoundClip(edit=edit, media=media, settings=settings)
 
     def _settings_of(self, edit: ClipEdit) -> EditSettings | ViaClientError:
@@ -89,9 +89,3 @@ class MediaFinder:
             except ViaClientError as error:
                 self._found[key] = error
         return self._found[key]
-
-
-def _known(found: T | ViaClientError) -> T:
-    if isinstance(found, ViaClientError):
-        raise found
-    return found
