@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-# Times are doubles; what misses a whole frame by less than this means it.
-WHOLE_FRAME_TOLERANCE = Fraction(1, 1000)
+# Times are doubles; what misses a whole frame by less than this means it. Rates as 24 and
+# 24000/1001 meet at a thousandth of a frame, so it is far below that.
+WHOLE_FRAME_TOLERANCE = Fraction(1, 1_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +67,15 @@ class MediaFrames:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A value that runs evenly along record time: `at_zero + per_s * time`."""
+    """A value that runs evenly along record time: `at_zero + per_s * time`.
+
+    Backwards, the moment just after a record time is one just before the value. A line that stands
+    still remembers from which side it was reached.
+    """
 
     per_s: Fraction
     at_zero: Fraction
+    is_backwards: bool = False
 
     def at(self, time_s: Fraction) -> Fraction:
         """The value at a record time."""
@@ -77,7 +83,11 @@ class Line:
 
     def then(self, scale: Fraction, offset: Fraction) -> Line:
         """The line of `offset + scale * value`."""
-        return Line(per_s=self.per_s * scale, at_zero=self.at_zero * scale + offset)
+        return Line(
+            per_s=self.per_s * scale,
+            at_zero=self.at_zero * scale + offset,
+            is_backwards=scale != 0 and self.is_backwards != (scale < 0),
+        )
 
     def times(self, low: Fraction, high: Fraction) -> Span | None:
         """Record time in which the value lies in low … high; None when it stands still."""
@@ -100,13 +110,13 @@ def frame_at(position: Line, time_s: Fraction) -> int:
     first picture is the last frame that lies wholly before the end of the range.
     """
     value = snapped(position.at(time_s))
-    return ceil(value) - 1 if position.per_s < 0 else floor(value)
+    return ceil(value) - 1 if position.is_backwards else floor(value)
 
 
 def frames_in(position: Line, span: Span) -> tuple[int, int]:
     """Half-open range of the media frames touched while record time runs through `span`."""
     if position.per_s == 0:
-        frame = floor(snapped(position.at_zero))
+        frame = frame_at(position, span.start_s)
         return frame, frame + 1
     low, high = sorted(position.at(each) for each in (span.start_s, span.end_s))
     return floor(snapped(low)), ceil(snapped(high))

@@ -188,13 +188,15 @@ def _start_frame(
     """
     exact = frames_at(time, rate) - frames_at(origin, rate)
     if exact_rate(time.rate) == rate:
-        return snapped(exact)
+        return _meant(exact)
     float_rate = Fraction(origin.rate)
     literal = Fraction(time.value) * float_rate / Fraction(time.rate) - Fraction(origin.value)
-    for reading in (literal, exact):
-        if abs(reading - round(reading)) <= MEANT_WHOLE:
-            return Fraction(round(reading))
-    return literal
+    return next((whole for each in (literal, exact) if (whole := _meant(each)) != each), literal)
+
+
+def _meant(frames: Fraction) -> Fraction:
+    """The whole frame a writer meant, where one is near."""
+    return Fraction(round(frames)) if abs(frames - round(frames)) <= MEANT_WHOLE else frames
 
 
 def _check_rate(rate: Fraction, said_count: int, facts: MediaFacts) -> None:

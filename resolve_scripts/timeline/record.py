@@ -263,5 +263,8 @@ def _seen(inside: _Inside, start: Fraction, end: Fraction) -> Span | None:
     """Record time in which the composition's time lies in start … end."""
     times = inside.time.times(start, end)
     if times is None:  # the composition is frozen on one instant
-        return inside.window if start <= inside.time.at_zero < end else None
+        instant = inside.time.at_zero
+        backwards = inside.time.is_backwards
+        is_seen = start < instant <= end if backwards else start <= instant < end
+        return inside.window if is_seen else None
     return times.overlap(inside.window)

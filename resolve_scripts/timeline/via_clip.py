@@ -11,7 +11,7 @@ from typing import Any
 import opentimelineio as otio
 
 from resolve_scripts.timeline.clip_edit import ClipEdit
-from resolve_scripts.timeline.mapping import Span
+from resolve_scripts.timeline.mapping import Span, frame_at
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed
 from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import is_time_effect, time_scalar
@@ -63,11 +63,14 @@ class RenderTime:
         """The range that shows at `span` what the original shows there."""
         position, frames = self.need.position, self.need.frames
         low = min(position.at(span.start_s), position.at(span.end_s))
+        if position.per_s == 0 and position.is_backwards:
+            low = Fraction(frame_at(position, span.start_s))
         start, duration = self.source.start_time, self.source.duration
         keeps_counting = self.first == self.need.origin + frames.start_frame
         if not (keeps_counting and low == self.need.source_start):
-            time_s = (self.first + low - frames.start_frame) / frames.frame_rate
-            start = spelled(time_s, start.rate)
+            # At the render's own rate nothing is converted, so nothing is rounded.
+            first = float(self.first + low - frames.start_frame)
+            start = otio.opentime.RationalTime(first, self.available_rate)
         if seconds(duration) != span.duration_s:
             duration = spelled(span.duration_s, duration.rate)
         return otio.opentime.TimeRange(start, duration)
