@@ -7,6 +7,7 @@ from pathlib import Path
 
 from resolve_scripts.batch.found_clip import FoundClip, MediaFinder, Refused
 from resolve_scripts.batch.request import BatchRequest
+from resolve_scripts.edit_clip import check_instruction
 from resolve_scripts.errors import NoClipsError
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.clip_edit import Selection
@@ -41,9 +42,11 @@ def read_asked(request: BatchRequest, reporter: Reporter, *, unpack_to: Path) ->
 
     Raises:
         TimelineError: the timeline cannot be read.
-        UsageError: the request names a track that is not there, or a range that is none.
+        UsageError: the instruction is empty; the request names a track that is not there, or a range that is none.
         NoClipsError: nothing asks for an edit.
     """
+    if request.wanted.instruction is not None:
+        check_instruction(request.wanted.instruction, identity=request.options.identity)
     file = read_timeline(
         request.timeline,
         name=request.timeline_name,
