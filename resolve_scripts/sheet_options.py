@@ -47,13 +47,15 @@ def with_sheet_options(options: EditOptions, row: Mapping[str, str], folder: Pat
 def _by_name() -> dict[str, tuple[str, Any]]:
     """Field and type of each option, by its name on the command line without dashes."""
     hints = get_type_hints(ClipOptions, include_extras=True)
-    found = {}
-    for field in fields(ClipOptions):
-        if field.name not in NOT_IN_SHEETS:
-            kind, option = get_args(hints[field.name])[:2]
-            declared = (option.param_decls or [field.name])[0].partition("/")[0]
-            found[declared.lstrip("-").replace("_", "-")] = (field.name, kind)
-    return found
+    kinds = {name: get_args(hint)[:2] for name, hint in hints.items() if name not in NOT_IN_SHEETS}
+    return {_name(field, option): (field, kind) for field, (kind, option) in kinds.items()}
+
+
+def _name(field: str, option: Any) -> str:
+    # typer keeps the first name it is given in the place of the default.
+    names = (option.default, *(option.param_decls or ()))
+    declared = next((each for each in names if str(each).startswith("--")), field)
+    return str(declared).partition("/")[0].lstrip("-").replace("_", "-")
 
 
 def _value(name: str, kind: Any, text: str, folder: Path) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from resolve_scripts.batch.found_clip import FoundClip, MediaFinder, Refused
 from resolve_scripts.batch.request import BatchRequest
 from resolve_scripts.edit_clip import check_instruction
+from resolve_scripts.edit_settings import check_settings
 from resolve_scripts.errors import NoClipsError
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.clip_edit import Selection
@@ -42,9 +43,10 @@ def read_asked(request: BatchRequest, reporter: Reporter, *, unpack_to: Path) ->
 
     Raises:
         TimelineError: the timeline cannot be read.
-        UsageError: the instruction is empty; the request names a track that is not there, or a range that is none.
+        UsageError: the options contradict each other; the instruction is empty; the request names a track that is not there, or a range that is none.
         NoClipsError: nothing asks for an edit.
     """
+    check_settings(request.options.settings())
     if request.wanted.instruction is not None:
         check_instruction(request.wanted.instruction, identity=request.options.identity)
     file = read_timeline(
