@@ -97,7 +97,10 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
         position = Line(per_s=Fraction(0), at_zero=Fraction(0))
         notes.append("a still: one picture is edited and held")
     else:
-        clock = _fitting(edit, span, clock)
+        fitting = _fitting(edit, span, clock)
+        if fitting != clock:
+            notes.append("its range counts in the numbers of its pictures")
+        clock = fitting
         position = clock.position(edit)
         notes.extend(_speed_notes(position, clock.rate))
     seen = frames_in(position, edit.reveal)
