@@ -10,8 +10,15 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import TimelineError
 from resolve_scripts.timeline.rates import seconds, spelled
+from resolve_scripts.timeline.record import clip_places
 
 TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
+CODE = r"\d\d:\d\d:\d\d[:;]\d\d"
+M2 = re.compile(r"M2\s+\S+\s+(-?[\d.]+)")
+# Number, reel, channel and, after whatever else, the record start and end.
+EVENT = re.compile(rf"\d+\s+\S+\s+(\S+)\s.*\s({CODE})\s+{CODE}\s*$")
+# M2 lines round speeds to a tenth.
+SPEED_TOLERANCE = 0.051
 # Rates an edit decision list may have, by the highest frame number that fits.
 RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
 
@@ -27,11 +34,7 @@ def edl_rate(path: Path, frame_rate: float | None) -> tuple[float, list[str]]:
     """
     if frame_rate is not None:
         return frame_rate, []
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise TimelineError(f"cannot read {path} ({error.strerror})") from error
-    found = TIMECODE.findall(text)
+    found = TIMECODE.findall(_text(path))
     if any(sign == ";" for sign, _ in found):
         rate = 30000 / 1001
     else:
@@ -62,6 +65,43 @@ def in_record_time(timeline: otio.schema.Timeline) -> None:
                 otio.opentime.RationalTime(0, rate), spelled(start_s - first_s, rate)
             )
             track.insert(0, otio.schema.Gap(source_range=late))
+
+
+def mark_speeds(timeline: otio.schema.Timeline, path: Path) -> None:
+    """Gives the clips of a list, already in record time, the speeds the adapter drops, in place.
+
+    It drops a speed that does not change the length of an event. Where an event runs backwards,
+    programs do not agree where it starts; it gets a time effect that is refused by name.
+    """
+    speeds = _speeds(path)
+    for place in clip_places(timeline):
+        clip, rate = place.clip, place.clip.trimmed_range().duration.rate
+        speed = speeds.get(place.timecode.replace(";", ":"), rate)
+        has_warp = any(isinstance(one, otio.schema.LinearTimeWarp) for one in clip.effects)
+        if speed < 0 or (speed > 0 and not has_warp and abs(speed - rate) > SPEED_TOLERANCE):
+            clip.effects.clear()
+            clip.effects.append(otio.schema.TimeEffect(effect_name=f"M2 {speed:g} fps of the list"))
+        elif speed == 0 and not has_warp:
+            clip.effects.append(otio.schema.FreezeFrame())
+
+
+def _speeds(path: Path) -> dict[str, float]:
+    """Speeds of a list's M2 lines, by the record start of the picture event before them."""
+    speeds: dict[str, float] = {}
+    record_in = None
+    for line in _text(path).splitlines():
+        if event := EVENT.match(line):
+            record_in = None if event[1].startswith("A") else event[2].replace(";", ":")
+        elif (found := M2.match(line)) and record_in is not None:
+            speeds[record_in] = float(found[1])
+    return speeds
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise TimelineError(f"cannot read {path} ({error.strerror})") from error
 
 
 def in_list_time(timeline: otio.schema.Timeline) -> otio.schema.Timeline:

@@ -13,7 +13,13 @@ from typing import Any
 import opentimelineio as otio
 
 from resolve_scripts.errors import OutputError, PartMissingError, TimelineError
-from resolve_scripts.timeline.edl import edl_rate, in_list_time, in_record_time
+from resolve_scripts.timeline.edl import (
+    edl_rate,
+    in_list_time,
+    in_record_time,
+    mark_speeds,
+)
+from resolve_scripts.timeline.fcpx import refuse_dropped_retimes
 
 # Suffix -> the OpenTimelineIO adapter, and the package that brings it.
 ADAPTERS = {
@@ -86,6 +92,9 @@ def read_timeline(
     timeline = _timeline(found, path, name)
     if adapter == "cmx_3600":
         in_record_time(timeline)
+        mark_speeds(timeline, path)
+    if adapter == "fcpx_xml":
+        refuse_dropped_retimes(timeline, path)
     folder = path if path.suffix.lower() == ".otiod" else path.parent
     if path.suffix.lower() == ".otioz" and unpack_to is not None:
         _unpack(path, unpack_to)

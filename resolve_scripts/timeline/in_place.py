@@ -56,6 +56,7 @@ def with_edits_in_place(
 def _take(clip: otio.schema.Clip, one: PlacedEdit, how: InPlace) -> None:
     """Gives a clip, or the part of one, its render."""
     target = how.paths.there(one.rendered)
+    clip.source_range = clip.trimmed_range()  # of the original, whatever the render holds
     if how.keeps_original:
         key = reference_key(how.version)
         references = clip.media_references()
@@ -64,7 +65,7 @@ def _take(clip: otio.schema.Clip, one: PlacedEdit, how: InPlace) -> None:
     else:
         time = own_time(one, for_resolve=how.for_resolve)
         clip.media_reference = via_reference(one, time, target)
-        clip.source_range = time.of_source(clip.trimmed_range())
+        clip.source_range = time.of_source(clip.source_range)
     clip.metadata["via"] = one.record
 
 

@@ -14,6 +14,7 @@ from resolve_scripts.errors import ClipNotSupportedError, MissingMediaError
 from resolve_scripts.timeline.mapping import MediaFrames
 from resolve_scripts.timeline.paths import PathMap, is_foreign
 from resolve_scripts.timeline.rates import exact_rate, frames_at
+from resolve_scripts.timeline.versions import original_reference
 
 STILL_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".dpx", ".tga", ".bmp", ".webp"}
 
@@ -71,7 +72,7 @@ def find_media(
         MissingMediaError: nothing lies where the timeline says.
         ClipNotSupportedError: the clip's pictures are neither a movie nor numbered pictures.
     """
-    reference = clip.media_reference
+    reference = original_reference(clip)
     paths = path_map or PathMap()
     if isinstance(reference, otio.schema.ImageSequenceReference):
         return _sequence(reference, timeline_folder, paths)
@@ -93,7 +94,7 @@ def find_media(
 
 def named_media(clip: otio.schema.Clip) -> str:
     """The clip's media in the timeline's own words, there or not; empty when it names none."""
-    reference = clip.media_reference
+    reference = original_reference(clip)
     if isinstance(reference, otio.schema.ImageSequenceReference):
         base = reference.target_url_base.rstrip("/\\")
         hashes = "#" * max(1, reference.frame_zero_padding)
@@ -104,7 +105,7 @@ def named_media(clip: otio.schema.Clip) -> str:
 
 def is_still(clip: otio.schema.Clip) -> bool:
     """Whether the clip's media is one picture, by its name or its available range."""
-    reference = clip.media_reference
+    reference = original_reference(clip)
     if not isinstance(reference, otio.schema.ExternalReference | otio.schema.MissingReference):
         return False
     suffix = PurePosixPath(named_media(clip) or clip.name).suffix.lower()

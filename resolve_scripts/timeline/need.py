@@ -13,6 +13,7 @@ from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import Line, MediaFrames, Span, frame_at, frames_in, snapped
 from resolve_scripts.timeline.media import is_still
 from resolve_scripts.timeline.rates import exact_rate, frames_at, timecode_frames
+from resolve_scripts.timeline.versions import original_reference
 
 NTSC_RATIO = Fraction(1, 1000)
 # Writers round to the frame before or after they convert between rates; this close is meant whole.
@@ -97,7 +98,10 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
         position = Line(per_s=Fraction(0), at_zero=Fraction(0))
         notes.append("a still: one picture is edited and held")
     else:
-        clock = _fitting(edit, span, clock)
+        fitting = _fitting(edit, span, clock)
+        if fitting != clock:
+            notes.append("its range counts in the numbers of its pictures")
+        clock = fitting
         position = clock.position(edit)
         notes.extend(_speed_notes(position, clock.rate))
     seen = frames_in(position, edit.reveal)
@@ -153,7 +157,7 @@ class _Clock:
 
 
 def _clock(clip: otio.schema.Clip, facts: MediaFacts | None) -> _Clock:
-    available = clip.media_reference.available_range
+    available = original_reference(clip).available_range
     source = clip.source_range or available
     if source is None:
         raise ClipNotSupportedError(
@@ -224,7 +228,7 @@ def _fitting(edit: ClipEdit, span: Span, clock: _Clock) -> _Clock:
     ends = _ends(clock.position(edit), span, record_rate)
     if clock.holds(ends):
         return clock
-    reference = edit.clip.media_reference
+    reference = original_reference(edit.clip)
     if isinstance(reference, otio.schema.ImageSequenceReference) and edit.clip.source_range:
         number = frames_at(edit.clip.source_range.start_time, clock.rate)
         first = Fraction(reference.start_frame)

@@ -13,7 +13,6 @@ import opentimelineio as otio
 from resolve_scripts.errors import TimelineError, UsageError
 from resolve_scripts.timeline.in_place import InPlace, with_edits_in_place
 from resolve_scripts.timeline.mapping import Span
-from resolve_scripts.timeline.media import named_media
 from resolve_scripts.timeline.paths import PathMap
 from resolve_scripts.timeline.record import clip_places
 from resolve_scripts.timeline.resolve_shape import resolve_shaped
@@ -101,7 +100,8 @@ def check_places(
     found: dict[str, list[Span]] = {}
     for each in clip_places(timeline):
         if "via" in each.clip.metadata:
-            found.setdefault(named_media(each.clip), []).append(each.window)
+            target = str(getattr(each.clip.media_reference, "target_url", ""))
+            found.setdefault(target, []).append(each.window)
     for one in placed:
         spans = found.get(paths.there(one.rendered), [])
         if not any(_is_same(span, one.need.span) for span in spans):

@@ -112,23 +112,24 @@ def clip_places(timeline: otio.schema.Timeline) -> list[ClipPlace]:
         TimelineError: compositions are nested without end.
     """
     stack = timeline.tracks
-    origin = seconds(stack.trimmed_range().start_time) if stack.source_range else Fraction(0)
     whole = Span(start_s=Fraction(0), end_s=duration_s(stack))
     clock = record_clock(timeline)
+    local = Line(per_s=Fraction(1), at_zero=Fraction(0))
+    shown, problem = _shown(stack, local, None)
+    top = Level(item=stack, window=whole, own_time=_own_time(stack, local), depth=0)
+    root = _Inside(
+        time=shown.then(Fraction(1), _trimmed_from(stack)),
+        window=whole,
+        record=clock,
+        track_index=0,
+        levels=(top,),
+        problem=problem,
+    )
     places: list[ClipPlace] = []
     for index, track in enumerate(stack):
         if has_pictures(track):
-            line = Line(per_s=Fraction(1), at_zero=origin)
-            top = Level(item=stack, window=whole, own_time=line, depth=0)
-            root = _Inside(
-                time=line,
-                window=whole,
-                record=clock,
-                track_index=index,
-                levels=(top,),
-                problem=None,
-            )
-            places.extend(_item_places(track, Fraction(0), root, (None, None)))
+            inside = replace(root, track_index=index)
+            places.extend(_item_places(track, Fraction(0), inside, (None, None)))
     return places
 
 
@@ -193,13 +194,8 @@ def _item_places(
     if window is None:
         return
     local = inside.time.then(Fraction(1), -start)
-    try:
-        scalar, problem = time_scalar(item), inside.problem
-    except ClipNotSupportedError as error:
-        scalar, problem = Fraction(1), inside.problem or error
-    since_source = local.then(scalar, -scalar * length if scalar < 0 else Fraction(0))
-    trimmed_from = _trimmed_from(item)
-    own_time = local.then(Fraction(1), trimmed_from)
+    since_source, problem = _shown(item, local, inside.problem)
+    own_time = _own_time(item, local)
     level = Level(item=item, window=window, own_time=own_time, depth=len(inside.levels))
     levels = (*inside.levels, level)
     if isinstance(item, otio.schema.Clip):
@@ -222,12 +218,34 @@ def _item_places(
         return
     within = replace(
         inside,
-        time=since_source.then(Fraction(1), trimmed_from),
+        time=since_source.then(Fraction(1), _trimmed_from(item)),
         window=window,
         levels=levels,
         problem=problem,
     )
     yield from _children_places(item, within)
+
+
+def _shown(
+    item: otio.core.Item, local: Line, problem: ClipNotSupportedError | None
+) -> tuple[Line, ClipNotSupportedError | None]:
+    """Seconds since the start of the item's range that it shows, along record time.
+
+    Args:
+        item: with its time effects.
+        local: seconds since the item's own start.
+        problem: why the frames of what it lies in cannot be told.
+    """
+    try:
+        scalar = time_scalar(item)
+    except ClipNotSupportedError as error:
+        return local, problem or error
+    return local.then(scalar, -scalar * duration_s(item) if scalar < 0 else Fraction(0)), problem
+
+
+def _own_time(item: otio.core.Item, local: Line) -> Line:
+    """The time in which the item's markers count."""
+    return local.then(Fraction(1), _trimmed_from(item))
 
 
 def _trimmed_from(item: otio.core.Item) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import opentimelineio as otio
 
@@ -46,6 +47,17 @@ def _time_remap(effect: otio.schema.Effect) -> str | None:
     if isinstance(effect, otio.schema.TimeEffect):
         return effect.effect_name or effect.name or type(effect).__name__
     fcp = effect.metadata.get("fcp_xml", {})
-    if fcp.get("effectid") == "timeremap":
-        return "a Final Cut time remap"
+    if fcp.get("effectid") == "timeremap" and not _is_plain(fcp.get("parameter")):
+        return "a time remap"
     return None
+
+
+def _is_plain(parameters: Any) -> bool:
+    """Whether the parameters of a Final Cut time remap leave the speed as it is."""
+    listed = [parameters] if hasattr(parameters, "get") else list(parameters or ())
+    values = {one.get("parameterid"): str(one.get("value")).upper() for one in listed}
+    return (
+        values.get("speed") in {"100", "100.0"}
+        and values.get("variablespeed", "0") == "0"
+        and values.get("reverse", "FALSE") == "FALSE"
+    )

@@ -14,6 +14,15 @@ def is_via_track(track: otio.core.Composable) -> bool:
     return isinstance(track, otio.schema.Track) and "via" in track.metadata
 
 
+def original_reference(clip: otio.schema.Clip) -> otio.core.MediaReference:
+    """The media a clip was cut from: its active reference, unless that is a render of Via's."""
+    references, active = clip.media_references(), clip.active_media_reference_key
+    if NAME.fullmatch(active):
+        others = (each for key, each in references.items() if not NAME.fullmatch(key))
+        return next(others, clip.media_reference)
+    return clip.media_reference
+
+
 def next_version(timeline: otio.schema.Timeline) -> int:
     """First version number that no track and no media reference of the timeline has, from 1."""
     names = [track.name for track in timeline.tracks if is_via_track(track)]

@@ -15,6 +15,7 @@ from resolve_scripts.timeline.mapping import Span, frame_at
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed
 from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import is_time_effect, time_scalar
+from resolve_scripts.timeline.versions import original_reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def _effects(edit: ClipEdit) -> Iterator[otio.schema.Effect]:
 
 def _render_time(one: PlacedEdit, first: Fraction) -> RenderTime:
     clip = one.edit.clip
-    available = clip.media_reference.available_range
+    available = original_reference(clip).available_range
     exact = one.need.frames.frame_rate
     said = float(available.duration.rate) if available else float(exact)
     return RenderTime(

@@ -11,6 +11,7 @@ import opentimelineio as otio
 
 from resolve_scripts.timeline.mapping import Span
 from resolve_scripts.timeline.record import ClipPlace
+from resolve_scripts.timeline.versions import original_reference
 
 
 class PlacesInTime:
@@ -67,4 +68,4 @@ def is_covered(place: ClipPlace, places: PlacesInTime) -> bool:
 
 def is_generated(place: ClipPlace) -> bool:
     """Whether the clip's pictures are made by the NLE: bars, a colour, a title."""
-    return isinstance(place.clip.media_reference, otio.schema.GeneratorReference)
+    return isinstance(original_reference(place.clip), otio.schema.GeneratorReference)
