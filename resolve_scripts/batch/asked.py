@@ -43,7 +43,8 @@ def read_asked(request: BatchRequest, reporter: Reporter, *, unpack_to: Path) ->
 
     Raises:
         TimelineError: the timeline cannot be read.
-        UsageError: the options contradict each other; the instruction is empty; the request names a track that is not there, or a range that is none.
+        UsageError: the options contradict each other, the instruction is empty, or there is no
+            such track or range.
         NoClipsError: nothing asks for an edit.
     """
     check_settings(request.options.settings())
