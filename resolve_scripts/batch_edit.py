@@ -58,7 +58,9 @@ def batch_edit(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
             return BatchReport(timeline=None, clips=clips)
         _write(request, asked, clips, reporter)
         report = BatchReport(timeline=request.out, clips=clips)
-        return write_report(batch.server, request.timeline.name, report, request.out)
+        report = write_report(batch.server, request.timeline.name, report, request.out)
+        reporter.note(f"report: {report.page}")
+        return report
 
 
 def submit_batch(choice: ServerChoice, request: BatchRequest, reporter: Reporter) -> BatchReport:

@@ -34,7 +34,7 @@ class MediaDesk:
             if shares_disk
             else ()
         )
-        self._sent: dict[Path, media_pb2.MediaSource] = {}
+        self._sources: dict[Path | ImageSequence, media_pb2.MediaSource] = {}
 
     def source(self, media: Path | Movie | ImageSequence) -> media_pb2.MediaSource:
         """How the server knows media of this machine: a file by its absolute path, or pictures.
@@ -42,18 +42,22 @@ class MediaDesk:
         Raises:
             ClipNotSupportedError: the pictures lie where the server cannot read them.
         """
-        if isinstance(media, ImageSequence):
-            return self._sequence_source(media)
-        path = media.path if isinstance(media, Movie) else media
-        if self.reads(path):
-            return media_pb2.MediaSource(absolute_path=str(path.resolve()))
-        if path not in self._sent:
-            self._sent[path] = media_pb2.MediaSource(upload_id=upload_media(self._client, path))
-        return self._sent[path]
+        key = media.path if isinstance(media, Movie) else media
+        if key not in self._sources:
+            if isinstance(key, Path):
+                self._sources[key] = self._file_source(key)
+            else:
+                self._sources[key] = self._sequence_source(key)
+        return self._sources[key]
 
     def reads(self, path: Path) -> bool:
         """Whether the server reads the file at `path` in place."""
         return any(path.resolve().is_relative_to(root) for root in self._roots)
+
+    def _file_source(self, path: Path) -> media_pb2.MediaSource:
+        if self.reads(path):
+            return media_pb2.MediaSource(absolute_path=str(path.resolve()))
+        return media_pb2.MediaSource(upload_id=upload_media(self._client, path))
 
     def _sequence_source(self, pictures: ImageSequence) -> media_pb2.MediaSource:
         if not self.reads(pictures.folder):

@@ -13,10 +13,16 @@ from via.v1 import edit_pb2, media_pb2
 from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
-from resolve_scripts.errors import ServerUnreachableError, ViaClientError
+from resolve_scripts.errors import ClipNotSupportedError, ServerUnreachableError, ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
-from resolve_scripts.timeline.media import ImageSequence, Media, check_pictures
+from resolve_scripts.timeline.media import (
+    STILL_SUFFIXES,
+    ImageSequence,
+    Media,
+    Movie,
+    check_pictures,
+)
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
 from resolve_scripts.transfer import MediaDesk
 
@@ -101,6 +107,7 @@ class Planner:
             return Refused(error=error, edit=clip.edit)
 
     def _planned(self, clip: FoundClip) -> ClipPlan:
+        _refuse_still(clip.media)
         info = self._media_info(clip.media)
         facts = MediaFacts(
             frame_rate=Fraction(info.frame_rate.num, info.frame_rate.den),
@@ -168,3 +175,12 @@ def _first_there(sequence: ImageSequence) -> int:
     """The first media frame whose picture is there."""
     missing = {number - sequence.start_number for number in sequence.missing}
     return next((frame for frame in range(sequence.count) if frame not in missing), 0)
+
+
+def _refuse_still(media: Media) -> None:
+    if isinstance(media, Movie) and media.path.suffix.lower() in STILL_SUFFIXES:
+        raise ClipNotSupportedError(
+            f"its media {media.path.name} is a single picture, which cannot be edited yet; render "
+            "the clip to a movie first",
+            reason="STILL_NOT_SUPPORTED",
+        )

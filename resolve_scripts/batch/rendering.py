@@ -26,6 +26,8 @@ from resolve_scripts.record import job_record
 from resolve_scripts.submit import Order, run_jobs, submitted
 from resolve_scripts.transfer import download_result
 
+GOES_ON = "the same `via batch` command, given again, goes on where this one stopped"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
@@ -78,7 +80,7 @@ def render_all(
     fetch = _Fetch(client=client, folder=folder, suffix=suffix, reporter=progress)
     open_jobs: list[str] = []
     by_label = {progress.label(render): render for render in to_do}
-    with detachable(client, open_jobs, reporter):
+    with detachable(client, open_jobs, reporter, goes_on=GOES_ON):
         for label, ended in _ends(client, orders, open_jobs, progress):
             render = by_label[label]
             progress.finish(render)

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,23 @@ def test_options_that_cannot_be_meant_are_refused(
     done = via("batch", cut, "--instruction", "x", *options)
     assert (done.exit_code, words in done.stderr) == (2, True), done.stderr
     assert fake.jobs == {}
+
+
+def test_ten_thousand_clips_are_planned_in_ten_seconds(
+    via: Via, fake: FakeServer, cut: Path
+) -> None:
+    timeline = otio.schema.Timeline("long")
+    clips = [
+        otio.schema.Clip(f"shot_{n:05d}", movie(), time_range(n % 690, 10, 30))
+        for n in range(10_000)
+    ]
+    timeline.tracks.append(otio.schema.Track("V1", clips))
+    path = cut.with_name("long.otio")
+    otio.adapters.write_to_file(timeline, str(path))
+    before_s = time.process_time()  # what others do on this machine does not count
+    plan = json.loads(via("batch", path, "--instruction", "x", "--dry-run", "--json").stdout)
+    assert time.process_time() - before_s < 10
+    assert (len(plan["clips"]), len(plan["jobs"])) == (10_000, 690)
+    assert plan["clips"][9_999]["record_frames"] == [99_990, 100_000]
+    assert plan["planning_memory_bytes"] < 1 << 30
+    assert fake.validated == 2
