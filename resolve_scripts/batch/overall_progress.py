@@ -25,6 +25,8 @@ class OverallProgress:
         self._reporter = reporter
         self._frames_total = sum(render.frame_count for render in renders)
         self._frames_ended = 0
+        # The plan has said these once; each job says them again.
+        self._told = {each for one in renders for clip in one.clips for each in clip.warnings}
         names = (render.clips[0].edit.clip.name or "clip" for render in renders)
         self._labels = {
             render.key: f"clip {number}/{len(renders)} {name}"
@@ -51,8 +53,9 @@ class OverallProgress:
         self._frames_ended += render.frame_count
 
     def note(self, text: str) -> None:
-        """A sentence for the person."""
-        self._reporter.note(text)
+        """A sentence for the person, unless the plan has said it."""
+        if text.partition(": ")[2] not in self._told:
+            self._reporter.note(text)
 
     def progress(self, label: str, progress: job_service_pb2.JobProgress) -> None:
         """How far all clips are, at the pace of the one called `label`."""
