@@ -10,7 +10,7 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import TimelineError
 from resolve_scripts.timeline.rates import seconds, spelled
-from resolve_scripts.timeline.record import clip_places
+from resolve_scripts.timeline.record import clip_places, record_clock
 
 TIMECODE = re.compile(r"\b\d\d:\d\d:\d\d([:;])(\d\d)\b")
 CODE = r"\d\d:\d\d:\d\d[:;]\d\d"
@@ -49,16 +49,14 @@ def in_record_time(timeline: otio.schema.Timeline) -> None:
     The adapter puts the record time of the first event, negative, into the track's source range.
     It becomes the start timecode of the timeline, and tracks that start later get a gap.
     """
-    starts = {
-        index: -seconds(track.source_range.start_time)
-        for index, track in enumerate(timeline.tracks)
-        if track.source_range is not None
-    }
-    first_s = min(starts.values(), default=Fraction(0))
-    for index, start_s in starts.items():
-        track = timeline.tracks[index]
-        rate = track.source_range.duration.rate
-        timeline.global_start_time = spelled(first_s, rate)
+    rate = record_clock(timeline).rate
+    starts = [
+        Fraction(0) if track.source_range is None else -seconds(track.source_range.start_time)
+        for track in timeline.tracks
+    ]
+    first_s = min(starts, default=Fraction(0))
+    timeline.global_start_time = spelled(first_s, rate)
+    for track, start_s in zip(timeline.tracks, starts, strict=True):
         track.source_range = None
         if start_s > first_s:
             late = otio.opentime.TimeRange(

@@ -20,6 +20,7 @@ from resolve_scripts.timeline.edl import (
     mark_speeds,
 )
 from resolve_scripts.timeline.fcpx import refuse_dropped_retimes
+from resolve_scripts.timeline.structure import check_structure
 
 # Suffix -> the OpenTimelineIO adapter, and the package that brings it.
 ADAPTERS = {
@@ -90,6 +91,7 @@ def read_timeline(
         notes.extend(said)
     found = _read(path, adapter, options)
     timeline = _timeline(found, path, name)
+    check_structure(timeline, path)
     if adapter == "cmx_3600":
         in_record_time(timeline)
         mark_speeds(timeline, path)

@@ -8,12 +8,10 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
-from resolve_scripts.errors import ClipNotSupportedError, TimelineError
+from resolve_scripts.errors import ClipNotSupportedError
 from resolve_scripts.timeline.mapping import Line, Span
 from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import time_scalar
-
-DEEPEST_NESTING = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +82,8 @@ class RecordClock:
 
     def timecode(self, time_s: Fraction) -> str:
         """Timecode of a record time, which is from 0 at the start of the timeline."""
-        time = spelled(self.start_s + time_s, self.rate)
+        # OpenTimelineIO has timecode for 24000/1001, not for its spelling 23.976.
+        time = spelled(self.start_s + time_s, float(exact_rate(self.rate)))
         try:
             return str(otio.opentime.to_timecode(time))
         except ValueError:  # a rate without timecode, such as 12.5
@@ -107,9 +106,6 @@ def clip_places(timeline: otio.schema.Timeline) -> list[ClipPlace]:
     """Every clip on a video track, also inside nested compositions, bottom track first.
 
     Clips that trimming hides altogether are left out, and so are audio tracks.
-
-    Raises:
-        TimelineError: compositions are nested without end.
     """
     stack = timeline.tracks
     whole = Span(start_s=Fraction(0), end_s=duration_s(stack))
@@ -185,10 +181,6 @@ def _item_places(
     """Clips in `item`, which starts at `start` in the time of the composition it lies in."""
     if isinstance(item, otio.schema.Gap):
         return
-    if len(inside.levels) > DEEPEST_NESTING:
-        raise TimelineError(
-            f"compositions are nested more than {DEEPEST_NESTING} deep; flatten them"
-        )
     length = duration_s(item)
     window = _seen(inside, start, start + length)
     if window is None:

@@ -19,12 +19,11 @@ SPEEDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A whole timeline in both forms, and the lengths of the dissolves by clip name."""
+    """A whole timeline in both forms."""
 
     timeline: otio.schema.Timeline
     tracks: tuple[Nest, ...]
     rate: Fraction
-    dissolves: dict[str, tuple[Fraction, Fraction]]
 
     def walked(self) -> dict[str, dict[int, int]]:
         """Media frame by record frame, for every clip that is seen."""
@@ -125,11 +124,10 @@ class Drawer:
             return self.clip()
         return self.gap() if kind == "gap" else self.nest(depth)
 
-    def track(self) -> tuple[Nest, otio.schema.Track, dict[str, tuple[Fraction, Fraction]]]:
+    def track(self, deepest: int = 3) -> tuple[Nest, otio.schema.Track]:
         """A track of the timeline, with dissolves between its items."""
-        made = [self.item(1) for _ in range(self.frames(1, 5))]
+        made = [self.item(4 - deepest) for _ in range(self.frames(1, 5))]
         track = otio.schema.Track(kind=otio.schema.TrackKind.Video)
-        dissolves: dict[str, tuple[Fraction, Fraction]] = {}
         before: Item | None = None
         rate = RATES[self.rate]
         for plain, item in made:
@@ -143,8 +141,6 @@ class Drawer:
                         out_offset=otio_time(tail, self.rate),
                     )
                 )
-                _widen(dissolves, before, tail=tail / rate)
-                _widen(dissolves, plain, head=head / rate)
             track.append(item)
             before = plain
         children = tuple(plain for plain, _ in made)
@@ -156,37 +152,29 @@ class Drawer:
             length_s=length_s,
             speed=Fraction(1),
         )
-        return nest, track, dissolves
-
-
-def _widen(
-    dissolves: dict[str, tuple[Fraction, Fraction]],
-    item: Item,
-    *,
-    head: Fraction = Fraction(0),
-    tail: Fraction = Fraction(0),
-) -> None:
-    if isinstance(item, Clip):
-        before = dissolves.get(item.name, (Fraction(0), Fraction(0)))
-        dissolves[item.name] = (before[0] + head, before[1] + tail)
+        return nest, track
 
 
 @st.composite
 def cuts(draw: st.DrawFn) -> Cut:
     """Timelines of one to three tracks, at every usual rate, with media at every other."""
     drawer = Drawer(draw)
+    return _cut(drawer, [drawer.track() for _ in range(drawer.frames(1, 3))])
+
+
+@st.composite
+def flat_cuts(draw: st.DrawFn) -> Cut:
+    """Timelines of one track of clips, gaps and dissolves."""
+    drawer = Drawer(draw)
+    return _cut(drawer, [drawer.track(deepest=1)])
+
+
+def _cut(drawer: Drawer, tracks: list[tuple[Nest, otio.schema.Track]]) -> Cut:
     timeline = otio.schema.Timeline("random")
-    if draw(st.booleans()):
-        timeline.global_start_time = otio_time(round(drawer.rate) * 3600, drawer.rate)
-    tracks, dissolves = [], {}
-    for _ in range(drawer.frames(1, 3)):
-        plain, track, shown = drawer.track()
-        tracks.append(plain)
-        timeline.tracks.append(track)
-        dissolves |= shown
-    if timeline.global_start_time is None:
-        # The record side counts as the first picture does, which has to be the drawn rate.
-        timeline.global_start_time = otio_time(0, drawer.rate)
+    # Without a start time the record side counts as the first picture does, not as drawn.
+    hours = drawer.draw(st.integers(0, 1))
+    timeline.global_start_time = otio_time(round(drawer.rate) * 3600 * hours, drawer.rate)
+    timeline.tracks.extend(track for _, track in tracks)
     return Cut(
-        timeline=timeline, tracks=tuple(tracks), rate=RATES[drawer.rate], dissolves=dissolves
+        timeline=timeline, tracks=tuple(plain for plain, _ in tracks), rate=RATES[drawer.rate]
     )

@@ -84,8 +84,7 @@ def seen(item: Item, instant: Instant) -> Iterator[tuple[str, int]]:
         return
     inner = instant.within(item)
     if isinstance(item, Clip):
-        frame = item.start + inner.time_s * item.media_rate
-        yield item.name, floor(frame) if inner.is_after else ceil(frame) - 1
+        yield item.name, _frame(item, inner)
         return
     inner = replace(inner, time_s=inner.time_s + item.start_s)
     start_s = Fraction(0)
@@ -93,6 +92,46 @@ def seen(item: Item, instant: Instant) -> Iterator[tuple[str, int]]:
         yield from seen(child, replace(inner, time_s=inner.time_s - start_s))
         if item.is_track:
             start_s += child.length_s
+
+
+def _frame(clip: Clip, inner: Instant, slack: Fraction = Fraction(0)) -> int:
+    frame = clip.start + inner.time_s * clip.media_rate
+    return floor(frame + slack) if inner.is_after else ceil(frame - slack) - 1
+
+
+CONVERTED = Fraction(1, 10_000)
+Pair = tuple[tuple[str, int] | None, tuple[str, int] | None]
+
+
+def dissolving(track: otio.schema.Track, rate: Fraction) -> dict[int, Pair]:
+    """Both pictures of every dissolve by record frame: clip and media frame, None for nothing.
+
+    A dissolve shows each clip beyond its own end, so where the clip ends does not matter here.
+    """
+    found: dict[int, Pair] = {}
+    children, start_s = list(track), Fraction(0)
+    for index, child in enumerate(children):
+        if isinstance(child, otio.schema.Transition):
+            left = plain(children[index - 1]) if index else None
+            right = plain(children[index + 1]) if index + 1 < len(children) else None
+            left_s = start_s - left.length_s if left else start_s
+            head, tail = plain_s(child.in_offset), plain_s(child.out_offset)
+            for record_frame in range(ceil((start_s - head) * rate), ceil((start_s + tail) * rate)):
+                time_s = record_frame / rate
+                found[record_frame] = (
+                    _picture(left, time_s - left_s),
+                    _picture(right, time_s - start_s),
+                )
+        else:
+            start_s += plain(child).length_s
+    return found
+
+
+def _picture(item: Item | None, time_s: Fraction) -> tuple[str, int] | None:
+    if not isinstance(item, Clip):
+        return None
+    # A clip cut between two of its media's frames has its start converted by float.
+    return item.name, _frame(item, Instant(time_s=time_s).within(item), CONVERTED)
 
 
 def walked(tracks: Iterable[Nest], rate: Fraction) -> dict[str, dict[int, int]]:
@@ -124,7 +163,7 @@ def plain(item: otio.core.Item) -> Item:
         rate = available.duration.rate
         source = item.trimmed_range()
         start = (source.start_time.rescaled_to(rate) - available.start_time).value
-        if source.start_time.rate != rate:  # converted by float; only whole frames were written so
+        if abs(start - round(start)) < 1e-3:
             start = round(start)
         return Clip(
             name=item.media_reference.target_url,

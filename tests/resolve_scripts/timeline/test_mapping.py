@@ -6,6 +6,7 @@ cuts a test.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import opentimelineio as otio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.need import needed_media
 from resolve_scripts.timeline.place import PlacedEdit, PlaceMode, place
 from resolve_scripts.timeline.select import Wanted, select
-from tests.resolve_scripts.timeline.random_cuts import Cut, cuts
-from tests.resolve_scripts.timeline.slow_walk import plain_tracks, walked
+from tests.resolve_scripts.timeline.random_cuts import Cut, cuts, flat_cuts
+from tests.resolve_scripts.timeline.slow_walk import Pair, dissolving, plain_tracks, walked
 
 EVERYTHING = Wanted(instruction="make it night", clips=("*",))
 often = settings(max_examples=max(300, settings.default.max_examples))
@@ -43,13 +45,8 @@ def test_every_record_frame_shows_the_media_frame_a_walk_finds(cut: Cut) -> None
     assert expected == {}
 
 
-@given(cut=cuts(), mode=st.sampled_from(PlaceMode))
-def test_identical_renders_in_place_are_frame_for_frame_the_program(
-    cut: Cut, mode: PlaceMode
-) -> None:
-    edits = select(cut.timeline, EVERYTHING).edits
-    before = cut.timeline.to_json_string()
-    placed = [
+def rendered_as_they_are(edits: Iterable[ClipEdit]) -> list[PlacedEdit]:
+    return [
         PlacedEdit(
             edit=edit,
             need=needed_media(edit),
@@ -58,6 +55,15 @@ def test_identical_renders_in_place_are_frame_for_frame_the_program(
         )
         for edit in edits
     ]
+
+
+@given(cut=cuts(), mode=st.sampled_from(PlaceMode))
+def test_identical_renders_in_place_are_frame_for_frame_the_program(
+    cut: Cut, mode: PlaceMode
+) -> None:
+    edits = select(cut.timeline, EVERYTHING).edits
+    before = cut.timeline.to_json_string()
+    placed = rendered_as_they_are(edits)
     result = place(cut.timeline, placed, mode=mode)
     result = otio.adapters.read_from_string(result.to_json_string(), "otio_json")
     assert cut.timeline.to_json_string() == before
@@ -74,3 +80,46 @@ def test_identical_renders_in_place_are_frame_for_frame_the_program(
         if mode is PlaceMode.TRACK:
             original = clip.media_reference.target_url
             assert found.get(original, {}) == program.get(clip.name, {})
+
+
+@given(cut=flat_cuts(), data=st.data())
+def test_dissolves_show_the_same_pictures_on_the_via_track(cut: Cut, data: st.DataObject) -> None:
+    """Whichever of the clips are edited, every picture of every dissolve beside them is there."""
+    edits = [each for each in select(cut.timeline, EVERYTHING).edits if data.draw(st.booleans())]
+    placed = rendered_as_they_are(edits)
+    tracks = place(cut.timeline, placed).tracks
+    assert len(tracks) == (2 if placed else 1)
+    via = dissolving(tracks[1], cut.rate) if placed else {}
+    starts = {
+        one.rendered.as_posix(): (
+            one.edit.clip.media_reference.target_url,
+            one.need.frames.start_frame,
+        )
+        for one in placed
+    }
+    edited = {target for target, _ in starts.values()}
+
+    def unrendered(pair: Pair) -> Pair:
+        """Renders taken for the media they were made from."""
+        first, second = (
+            each and (starts[each[0]][0], starts[each[0]][1] + each[1])
+            if each and each[0] in starts
+            else each
+            for each in pair
+        )
+        return first, second
+
+    expected = {
+        record_frame: pair
+        for record_frame, pair in dissolving(tracks[0], cut.rate).items()
+        if any(picture is not None and picture[0] in edited for picture in pair)
+    }
+    assert {record_frame: unrendered(pair) for record_frame, pair in via.items()} == expected
+    for one in placed:
+        shown = [
+            picture[1]
+            for pair in via.values()
+            for picture in pair
+            if picture is not None and picture[0] == one.rendered.as_posix()
+        ]
+        assert all(0 <= frame < one.need.frames.frame_count for frame in shown)
