@@ -16,6 +16,7 @@ from resolve_scripts.batch.found_clip import Refused
 from resolve_scripts.batch.kept_renders import KeptRenders
 from resolve_scripts.batch.outcomes import BatchReport, ClipOutcome, outcome_of
 from resolve_scripts.batch.planned_batch import planned_batch
+from resolve_scripts.batch.relink import relink_from
 from resolve_scripts.batch.rendering import Outcome, render_all, submit_all
 from resolve_scripts.batch.report_files import write_report
 from resolve_scripts.batch.request import BatchRequest
@@ -24,7 +25,6 @@ from resolve_scripts.errors import UsageError
 from resolve_scripts.outputs import check_free, check_writable, make_folder
 from resolve_scripts.progress import Reporter
 from resolve_scripts.timeline.formats import write_timeline
-from resolve_scripts.timeline.media import has_relative_media
 from resolve_scripts.timeline.place import place
 from resolve_scripts.timeline.via_clip import PlacedEdit
 
@@ -56,7 +56,7 @@ def batch_edit(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
         clips = tuple(_finished(name, planned, by_plan) for name, planned in batch.clips)
         if batch.server is None or not any(clip.is_done for clip in clips):
             return BatchReport(timeline=None, clips=clips)
-        _write(request, asked, clips, reporter)
+        _write(request, asked, clips)
         report = BatchReport(timeline=request.out, clips=clips)
         report = write_report(batch.server, request.timeline.name, report, request.out)
         reporter.note(f"report: {report.page}")
@@ -120,26 +120,19 @@ def _finished(name: str, planned: Planned, by_plan: Mapping[ClipPlan, Outcome]) 
     return outcome_of(name, planned, by_plan[planned])
 
 
-def _write(
-    request: BatchRequest, asked: Asked, clips: tuple[ClipOutcome, ...], reporter: Reporter
-) -> None:
-    timeline = asked.file.timeline
+def _write(request: BatchRequest, asked: Asked, clips: tuple[ClipOutcome, ...]) -> None:
     result = place(
-        timeline,
+        asked.file.timeline,
         _placed(clips),
         mode=request.place_mode,
         for_resolve=request.for_resolve,
         path_map=request.path_map,
         folder=asked.file.folder,
     )
+    if request.out.parent != asked.file.folder:
+        relink_from(result, asked.file.folder)
     for path in _outputs(request):
         write_timeline(result, path)
-    is_moved = request.out.parent != request.timeline.parent
-    if is_moved and not request.for_resolve and has_relative_media(timeline):
-        reporter.note(
-            f"{request.out.name} lies in another folder than {request.timeline.name}, whose "
-            "media is named relative to it; without -o it is written beside it and stays linked"
-        )
 
 
 def _placed(clips: tuple[ClipOutcome, ...]) -> list[PlacedEdit]:

@@ -60,6 +60,8 @@ class KeptRenders:
             OutputError: the list cannot be written.
         """
         status = path.stat()
+        # Another batch may have added its own.
+        self._kept = {**_read(self._path), **self._kept}
         self._kept[key] = KeptRender(
             file_name=path.name,
             size_bytes=status.st_size,

@@ -194,6 +194,10 @@ class _Fetch:
             return error
 
     def _rendered(self, render: Render, job: job_service_pb2.Job) -> Rendered:
-        path = next_version(self.folder, render.stem, self.suffix)
-        download_result(self.client, job, path)
-        return Rendered(path=path, record=job_record(job), is_new=True)
+        while True:
+            path = next_version(self.folder, render.stem, self.suffix)
+            try:
+                download_result(self.client, job, path)
+            except FileExistsError:  # another batch took the name just now
+                continue
+            return Rendered(path=path, record=job_record(job), is_new=True)

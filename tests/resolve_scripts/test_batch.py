@@ -71,11 +71,15 @@ def test_markers_choose_clips_and_the_output_is_named(
     timeline = read(cuts / "Gap.otio")
     marked(video_clips(timeline)[1][1], "VIA: turn the train into a star")
     otio.adapters.write_to_file(timeline, str(cuts / "Gap.otio"))
-    out, media, report = tmp_path / "new.otio", tmp_path / "renders", tmp_path / "report.json"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out, media, report = elsewhere / "new.otio", tmp_path / "renders", tmp_path / "report.json"
     options = ["-o", out, "--media-folder", media, "--report", report, "--seed", "3"]
     done = via("batch", cuts / "Gap.otio", *options)
     assert (done.exit_code, done.stdout) == (0, f"{out}\n")
-    assert "stays linked" in done.stderr
+    originals = [clip for _, clip in video_clips(read(out)) if "via" not in clip.metadata]
+    targets = {clip.media_reference.target_url for clip in originals}
+    assert targets == {str(cuts / "BART_2021-02-07.m4v")}
     (edit,) = via_clips(read(out))
     assert edit.metadata["via"]["seed"] == 3
     assert [path.name for path in media.glob("*.mov")] == ["01_BART_2021-02-07_via_v001.mov"]

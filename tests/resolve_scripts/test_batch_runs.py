@@ -228,6 +228,35 @@ def test_a_folder_of_another_machine_is_found_by_its_map(
     assert report["clips_done"] == 4
 
 
+@pytest.mark.parametrize("suffix", [".otioz", ".otiod"])
+def test_media_inside_a_bundle_is_edited_and_stays_linked(
+    via: Via, fake: FakeServer, cut: Path, tmp_path: Path, suffix: str
+) -> None:
+    bundle = tmp_path / "sent" / f"cut{suffix}"
+    bundle.parent.mkdir()
+    timeline = read(cut)
+    for clip in timeline.tracks[0]:
+        clip.media_reference.target_url = (cut.parent / MOVIE).as_uri()
+    otio.adapters.write_to_file(timeline, str(bundle))
+    (cut.parent / MOVIE).unlink()
+    report = batch(via, bundle, "--instruction", "x")
+    assert report["clips_done"] == 4
+    urls = [clip.media_reference.target_url for clip in read(Path(report["timeline"])).find_clips()]
+    assert all(Path(url).is_file() for url in urls)
+    assert {Path(url).is_relative_to(bundle.parent) for url in urls} == {True}
+
+
+def test_long_names_of_any_language_make_files(via: Via, fake: FakeServer, cut: Path) -> None:
+    timeline = read(cut)
+    names = ["../../evil/" * 30, "夜" * 200, "🎬" * 100, "שלום עולם" * 40]
+    for clip, name in zip(timeline.tracks[0], names, strict=True):
+        clip.name = name
+    otio.adapters.write_to_file(timeline, str(cut))
+    report = batch(via, cut, "--instruction", "x")
+    assert report["clips_done"] == 4
+    assert {Path(clip["path"]).parent for clip in report["clips"]} == {cut.parent / "cut_via"}
+
+
 @pytest.mark.parametrize("suffix", [".otioz", ".xml", ".fcpxml", ".edl"])
 def test_other_formats_are_written_with_an_otio_beside(
     via: Via, cut: Path, tmp_path: Path, suffix: str
