@@ -21,12 +21,14 @@ class ClipEdit:
         instruction: what to change, in plain words.
         options: options of `via edit` for this clip alone, by their names without dashes.
         part: record time to edit; None for the whole clip.
+        notes: what its place in the cut means for it, a sentence each.
     """
 
     place: ClipPlace
     instruction: str
     options: Mapping[str, str] = field(default_factory=dict)
     part: Span | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def clip(self) -> otio.schema.Clip:

@@ -21,6 +21,7 @@ from resolve_scripts.timeline.edl import (
 )
 from resolve_scripts.timeline.fcpx import refuse_dropped_retimes
 from resolve_scripts.timeline.structure import check_structure
+from resolve_scripts.timeline.urls import with_urls
 
 # Suffix -> the OpenTimelineIO adapter, and the package that brings it.
 ADAPTERS = {
@@ -104,8 +105,15 @@ def read_timeline(
     return TimelineFile(path=path, timeline=timeline, folder=folder, notes=tuple(notes))
 
 
-def write_timeline(timeline: otio.schema.Timeline, path: Path) -> None:
+def write_timeline(
+    timeline: otio.schema.Timeline, path: Path, *, folder: Path | None = None
+) -> None:
     """Writes a timeline in the format its suffix names, all or nothing.
+
+    Args:
+        timeline: what to write.
+        path: where; .otioz and .otiod take the movies along that are there.
+        folder: where relative media lies; the folder of `path` when it is not said.
 
     Raises:
         OutputError: the folder cannot be written, or the format cannot carry the timeline.
@@ -119,7 +127,7 @@ def write_timeline(timeline: otio.schema.Timeline, path: Path) -> None:
         )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{suffix}")
     try:
-        _write(timeline, partial, path)
+        _write(timeline, partial, path.suffix, folder or path.parent)
         if path.is_dir() and suffix == ".otiod":
             raise OutputError(f"{path} exists already; name another output")
         partial.replace(path)
@@ -197,22 +205,28 @@ def _unpack(path: Path, folder: Path) -> None:
         raise TimelineError(f"cannot unpack the media of {path} to {folder} ({error})") from error
 
 
-def _write(timeline: otio.schema.Timeline, partial: Path, path: Path) -> None:
-    adapter = _adapter(path)
+def _write(timeline: otio.schema.Timeline, partial: Path, suffix: str, folder: Path) -> None:
+    adapter = _adapter(partial)
     if adapter == "otio_json":
         with partial.open("w", encoding="utf-8") as file:
             file.write(timeline.to_json_string(indent=4))
             file.flush()
             os.fsync(file.fileno())
         return
+    options: dict[str, Any] = {}
+    if suffix.lower() in BUNDLES:
+        options["media_policy"] = (
+            otio.adapters.file_bundle_utils.MediaReferencePolicy.MissingIfNotFile
+        )
     try:
-        carried = in_list_time(timeline) if adapter == "cmx_3600" else timeline
-        otio.adapters.write_to_file(carried, str(partial), adapter_name=adapter)
+        carried = with_urls(timeline, folder)
+        carried = in_list_time(carried) if adapter == "cmx_3600" else carried
+        otio.adapters.write_to_file(carried, str(partial), adapter_name=adapter, **options)
     except OSError:
         raise
     except Exception as error:  # each OTIO adapter has its own errors
         raise OutputError(
-            f"{path.suffix} cannot carry this timeline ({_words(error)}); --place replace puts the "
+            f"{suffix} cannot carry this timeline ({_words(error)}); --place replace puts the "
             "edits on the clips themselves, and .otio carries everything"
         ) from error
 

@@ -16,8 +16,8 @@ from resolve_scripts.timeline.rates import exact_rate, frames_at, timecode_frame
 from resolve_scripts.timeline.versions import original_reference
 
 NTSC_RATIO = Fraction(1, 1000)
-# Writers round to the frame before or after they convert between rates; this close is meant whole.
-MEANT_WHOLE = Fraction(1, 100)
+# Writers round to three decimals; cuts between frames of 24 and 24000/1001 lie farther away.
+MEANT_WHOLE = Fraction(1, 2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
         source_start=clock.source_start,
         origin=clock.origin,
         record_rate=edit.place.record_rate,
-        notes=tuple(notes),
+        notes=(*edit.notes, *notes),
     )
 
 

@@ -10,11 +10,12 @@ import opentimelineio as otio
 from resolve_scripts.errors import ClipNotSupportedError, UsageError
 from resolve_scripts.timeline.clip_edit import ClipEdit, ClipRefusal, Selection
 from resolve_scripts.timeline.cut import Cut, is_named
+from resolve_scripts.timeline.dissolves import dissolves_of
 from resolve_scripts.timeline.mapping import Span
 from resolve_scripts.timeline.marked import asked_by_markers
 from resolve_scripts.timeline.record_range import record_span
 from resolve_scripts.timeline.sheet import SheetRow, asked_by_sheet
-from resolve_scripts.timeline.visible import is_generated
+from resolve_scripts.timeline.visible import is_covered, is_generated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,15 @@ def select(timeline: otio.schema.Timeline, wanted: Wanted) -> Selection:
         for narrowed in _narrowed(edit, ranges)
     ]
     edits, conflicts = _one_instruction_each(kept, cut.order)
-    return Selection(edits=edits, refusals=(*refusals, *conflicts))
+    noted = tuple(replace(edit, notes=tuple(_notes(edit, cut))) for edit in edits)
+    return Selection(edits=noted, refusals=(*refusals, *conflicts))
+
+
+def _notes(edit: ClipEdit, cut: Cut) -> Iterator[str]:
+    if is_covered(edit.place, cut.in_time):
+        yield "it lies under another video track, which a VIA track would cover"
+    if edit.reveal != edit.span and next(dissolves_of(edit), None) is None:
+        yield "the dissolve beside it lies in a nested composition; a VIA track shows none there"
 
 
 def _asked(cut: Cut, wanted: Wanted) -> tuple[list[ClipEdit], list[ClipRefusal]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,22 @@ class PlacedEdit:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderTime:
-    """How the render's own time counts: media frame `need.frames.start_frame` is called `first`."""
+    """How the render's own time counts.
+
+    Attributes:
+        first: what it calls its first frame, in frames.
+        need: the media frames it holds.
+        source: range of the original clip, in its source's time.
+        available_rate: frames per second of its available range, as the timeline spells it.
+        start_rate: of the start of a source range. Resolve counts the whole range at one rate;
+            else it is the available range's, which rounds nothing.
+    """
 
     first: Fraction
     need: MediaNeed
     source: otio.opentime.TimeRange
     available_rate: float
+    start_rate: float
 
     def available_range(self) -> otio.opentime.TimeRange:
         """All frames of the render."""
@@ -69,9 +79,9 @@ class RenderTime:
         start, duration = self.source.start_time, self.source.duration
         keeps_counting = self.first == self.need.origin + frames.start_frame
         if not (keeps_counting and low == self.need.source_start):
-            # At the render's own rate nothing is converted, so nothing is rounded.
             first = float(self.first + low - frames.start_frame)
             start = otio.opentime.RationalTime(first, self.available_rate)
+            start = start.rescaled_to(self.start_rate)
         if seconds(duration) != span.duration_s:
             duration = spelled(span.duration_s, duration.rate)
         return otio.opentime.TimeRange(start, duration)
@@ -99,7 +109,8 @@ def own_time(one: PlacedEdit, *, for_resolve: bool = False) -> RenderTime:
     """
     if for_resolve:
         start = one.facts.start_frame + one.need.frames.start_frame if one.facts else 0
-        return _render_time(one, Fraction(start if one.has_timecode else 0))
+        time = _render_time(one, Fraction(start if one.has_timecode else 0))
+        return replace(time, start_rate=time.source.duration.rate)
     if one.need.origin != 0 or one.has_timecode:
         return source_time(one)
     return _render_time(one, Fraction(0))
@@ -152,9 +163,11 @@ def _render_time(one: PlacedEdit, first: Fraction) -> RenderTime:
     available = original_reference(clip).available_range
     exact = one.need.frames.frame_rate
     said = float(available.duration.rate) if available else float(exact)
+    rate = said if exact_rate(said) == exact else float(exact)
     return RenderTime(
         first=first,
         need=one.need,
         source=clip.trimmed_range(),
-        available_rate=said if exact_rate(said) == exact else float(exact),
+        available_rate=rate,
+        start_rate=rate,
     )

@@ -163,7 +163,7 @@ def plain(item: otio.core.Item) -> Item:
         rate = available.duration.rate
         source = item.trimmed_range()
         start = (source.start_time.rescaled_to(rate) - available.start_time).value
-        if abs(start - round(start)) < 1e-3:
+        if abs(start - round(start)) < 1e-5:  # converted by float
             start = round(start)
         return Clip(
             name=item.media_reference.target_url,

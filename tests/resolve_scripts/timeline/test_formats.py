@@ -148,17 +148,19 @@ def test_a_final_cut_time_remap_counts(
     assert any(problems) is refused
 
 
+@pytest.mark.parametrize("target", ["path", "relative", "url"])
 @pytest.mark.parametrize("suffix", [".otio", ".otioz", ".otiod", ".xml", ".fcpxml"])
 def test_a_timeline_comes_back_from_every_format_that_carries_it(
-    shared_media: Path, tmp_path: Path, suffix: str
+    shared_media: Path, tmp_path: Path, suffix: str, target: str
 ) -> None:
     source = read(shared_media / "tlrender" / "Gap.otio")
     movie = shared_media / "tlrender" / "BART_2021-02-07.m4v"
+    targets = {"path": str(movie), "relative": movie.name, "url": movie.as_uri()}
     del source.tracks[1]
     for clip in source.find_clips():
-        clip.media_reference.target_url = movie.as_uri()
+        clip.media_reference.target_url = targets[target]
     path = tmp_path / f"cut{suffix}"
-    write_timeline(source, path)
+    write_timeline(source, path, folder=movie.parent)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     found = read_timeline(path, unpack_to=tmp_path / "media")
     edits = select(found.timeline, EVERYTHING).edits
@@ -168,7 +170,8 @@ def test_a_timeline_comes_back_from_every_format_that_carries_it(
         (150, 180),
     ]
     assert [edit.place.window.start_s for edit in edits] == [0, 2]
-    media = find_media(edits[0].clip, found.folder)
+    folder = movie.parent if (suffix, target) == (".otio", "relative") else found.folder
+    media = find_media(edits[0].clip, folder)
     assert isinstance(media, Movie)
     assert media.path.read_bytes() == movie.read_bytes()
 

@@ -7,6 +7,7 @@ cuts a test.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -80,6 +81,30 @@ def test_identical_renders_in_place_are_frame_for_frame_the_program(
         if mode is PlaceMode.TRACK:
             original = clip.media_reference.target_url
             assert found.get(original, {}) == program.get(clip.name, {})
+
+
+@given(
+    cut=cuts(),
+    mode=st.sampled_from(PlaceMode),
+    start=st.integers(0, 20),
+    count=st.integers(1, 20),
+)
+def test_parts_of_clips_are_edited_where_the_range_says(
+    cut: Cut, mode: PlaceMode, start: int, count: int
+) -> None:
+    chosen = range(start, start + count)
+    wanted = replace(EVERYTHING, ranges=(f"{chosen.start}:{chosen.stop}",))
+    placed = rendered_as_they_are(select(cut.timeline, wanted).edits)
+    result = walked(plain_tracks(place(cut.timeline, placed, mode=mode)), cut.rate)
+    edited = {one.edit.clip.name: one for one in placed}
+    for name, seen in cut.walked().items():
+        left = {k: v for k, v in seen.items() if k not in chosen or mode is PlaceMode.TRACK}
+        assert result.get(f"/media/{name}.mov", {}) == left
+        inside = {k: v for k, v in seen.items() if k in chosen}
+        if inside:
+            first = edited[name].need.frames.start_frame
+            in_render = {k: v - first for k, v in inside.items()}
+            assert result[f"/renders/{name}"] == in_render
 
 
 @given(cut=flat_cuts(), data=st.data())

@@ -231,6 +231,13 @@ def test_a_marker_on_the_timeline_means_what_a_viewer_sees(
     assert frames_of(select(timeline, Wanted())) == found
 
 
+def test_notes_say_what_the_place_means() -> None:
+    plate, insert = select(two_tracks(), Wanted(instruction="x", clips=("*",))).edits
+    assert [note.split()[2] for note in plate.notes] == ["under"]
+    assert insert.notes == ()
+    assert needed_media(plate).notes == plate.notes
+
+
 def test_a_marker_on_a_track_means_the_clips_of_the_track() -> None:
     timeline = two_tracks()
     timeline.tracks[0].markers.append(
