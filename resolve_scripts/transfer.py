@@ -10,7 +10,7 @@ from pathlib import Path
 from via.v1 import job_service_pb2, media_pb2
 
 from resolve_scripts.client import ViaClient
-from resolve_scripts.errors import ClipNotSupportedError, OutputError, TransferError
+from resolve_scripts.errors import OutputError, TransferError
 from resolve_scripts.timeline.media import ImageSequence, Movie
 
 PIECE_BYTES = 1 << 20
@@ -37,11 +37,7 @@ class MediaDesk:
         self._sources: dict[Path | ImageSequence, media_pb2.MediaSource] = {}
 
     def source(self, media: Path | Movie | ImageSequence) -> media_pb2.MediaSource:
-        """How the server knows media of this machine: a file by its absolute path, or pictures.
-
-        Raises:
-            ClipNotSupportedError: the pictures lie where the server cannot read them.
-        """
+        """How the server knows media of this machine: a file, absolute, or numbered pictures."""
         key = media.path if isinstance(media, Movie) else media
         if key not in self._sources:
             if isinstance(key, Path):
@@ -60,28 +56,26 @@ class MediaDesk:
         return media_pb2.MediaSource(upload_id=upload_media(self._client, path))
 
     def _sequence_source(self, pictures: ImageSequence) -> media_pb2.MediaSource:
-        if not self.reads(pictures.folder):
-            raise ClipNotSupportedError(
-                f"the server cannot read the pictures in {pictures.folder}, and numbered pictures "
-                "are not sent; start it with --media-root NAME=FOLDER, or render them to a movie",
-                reason="SEQUENCE_OUT_OF_REACH",
-            )
         rate = pictures.frame_rate
-        return media_pb2.MediaSource(
-            sequence=media_pb2.ImageSequence(
-                absolute_folder=str(pictures.folder.resolve()),
-                name_prefix=pictures.prefix,
-                name_suffix=pictures.suffix,
-                zero_padding=pictures.padding,
-                first_number=pictures.start_number,
-                frame_count=pictures.count,
-                frame_rate=media_pb2.Rational(num=rate.numerator, den=rate.denominator),
-            )
+        message = media_pb2.ImageSequence(
+            name_prefix=pictures.prefix,
+            name_suffix=pictures.suffix,
+            zero_padding=pictures.padding,
+            first_number=pictures.start_number,
+            frame_count=pictures.count,
+            frame_rate=media_pb2.Rational(num=rate.numerator, den=rate.denominator),
         )
+        if self.reads(pictures.folder):
+            message.absolute_folder = str(pictures.folder.resolve())
+        else:
+            paths = map(pictures.path_of, range(pictures.count))
+            there = [path for path in paths if path.is_file()]
+            message.upload_id = upload_media(self._client, *there)
+        return media_pb2.MediaSource(sequence=message)
 
 
-def upload_media(client: ViaClient, path: Path) -> str:
-    """Sends a file and returns its upload id.
+def upload_media(client: ViaClient, *paths: Path) -> str:
+    """Sends a file, or the pictures of a sequence together, and returns the upload id.
 
     Raises:
         TransferError: the server received other bytes than were read.
@@ -89,15 +83,16 @@ def upload_media(client: ViaClient, path: Path) -> str:
     sha256 = hashlib.sha256()
 
     def parts() -> Iterator[job_service_pb2.UploadMediaRequest]:
-        yield job_service_pb2.UploadMediaRequest(file_name=path.name)
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                sha256.update(piece)
-                yield job_service_pb2.UploadMediaRequest(data=piece)
+        for path in paths:
+            yield job_service_pb2.UploadMediaRequest(file_name=path.name)
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    sha256.update(piece)
+                    yield job_service_pb2.UploadMediaRequest(data=piece)
 
     answer = client.upload_media(parts())
     if answer.sha256 != sha256.hexdigest():
-        raise TransferError(f"{path} arrived damaged at the server; try again")
+        raise TransferError(f"{paths[0]} arrived damaged at the server; try again")
     return answer.upload_id
 
 

@@ -100,7 +100,8 @@ class Access:
 
     def _located(self, source: MediaSource, field: str) -> Path:
         if source.kind is SourceKind.UPLOAD:
-            return self._upload(source.location)
+            folder = self._upload(source.location)
+            return folder if source.sequence is not None else _only_file(folder)
         if source.kind is SourceKind.ROOTED_PATH:
             folder = self._root_folder(source.root_id, field)
             return self._inside_roots(folder / source.location, source, field)
@@ -161,12 +162,20 @@ class Access:
     def _upload(self, upload_id: str) -> Path:
         folder = self._uploads_folder / upload_id
         if UPLOAD_ID.fullmatch(upload_id) and folder.is_dir():
-            for path in folder.iterdir():
-                return path
+            return folder
         raise UploadNotFoundError(
             f"there is no upload {upload_id!r} on this server; send the file with UploadMedia",
             metadata={"upload_id": upload_id},
         )
+
+
+def _only_file(folder: Path) -> Path:
+    first, *others = folder.iterdir()
+    if others:
+        raise MediaUnreadableError(
+            f"upload {folder.name} holds {1 + len(others)} pictures; name it as an image sequence"
+        )
+    return first
 
 
 def _check_sequence(name: SequenceName, field: str) -> None:

@@ -95,26 +95,10 @@ def frame_request(message: job_service_pb2.ReadFrameRequest) -> FrameRequest:
 
 async def upload_parts(
     parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
-) -> tuple[str, AsyncIterator[bytes]]:
-    """The file name, which comes first, and the bytes that follow.
-
-    Raises:
-        ArgumentError: bytes come before the name; while iterating: the name comes again.
-    """
-    async for first in parts:
-        if first.WhichOneof("part") == "file_name":
-            return first.file_name, _pieces(parts)
-        break
-    raise ArgumentError("the first message carries the name of the file", field="file_name")
-
-
-async def _pieces(
-    parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[str | bytes]:
+    """File names and, after each, the bytes of the file."""
     async for part in parts:
-        if part.WhichOneof("part") != "data":
-            raise ArgumentError("only the first message carries a name", field="file_name")
-        yield part.data
+        yield part.file_name if part.WhichOneof("part") == "file_name" else part.data
 
 
 def job_message(job: jobs.Job) -> job_service_pb2.Job:

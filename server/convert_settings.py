@@ -130,6 +130,8 @@ def _sequence_source(message: media_pb2.ImageSequence, *, field: str) -> MediaSo
         case "rooted_folder":
             rooted = message.rooted_folder
             kind, folder, root_id = SourceKind.ROOTED_PATH, rooted.relative_path, rooted.root_id
+        case "upload_id":
+            kind, folder, root_id = SourceKind.UPLOAD, message.upload_id, ""
         case _:
             raise ArgumentError("no folder is named", field=field)
     return MediaSource(kind=kind, location=folder, root_id=root_id, sequence=name)
@@ -160,6 +162,8 @@ def _sequence_message(source: MediaSource, name: SequenceName) -> media_pb2.Imag
     if source.kind is SourceKind.ROOTED_PATH:
         message.rooted_folder.root_id = source.root_id
         message.rooted_folder.relative_path = source.location
+    elif source.kind is SourceKind.UPLOAD:
+        message.upload_id = source.location
     else:
         message.absolute_folder = source.location
     return message

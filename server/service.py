@@ -146,8 +146,7 @@ class JobServicer(JobServiceServicer):
         self, request_iterator: AsyncIterator[messages.UploadMediaRequest], context: Context
     ) -> messages.UploadMediaResponse:
         """Takes a file."""
-        file_name, pieces = await upload_parts(request_iterator)
-        receipt = await self.uploads.receive(file_name, pieces)
+        receipt = await self.uploads.receive(upload_parts(request_iterator))
         return messages.UploadMediaResponse(
             upload_id=receipt.upload_id, size_bytes=receipt.size_bytes, sha256=receipt.sha256
         )

@@ -246,6 +246,21 @@ def test_media_inside_a_bundle_is_edited_and_stays_linked(
     assert {Path(url).is_relative_to(bundle.parent) for url in urls} == {True}
 
 
+def test_pictures_are_sent_to_a_server_that_cannot_read_them(
+    via: Via, fake: FakeServer, shared_media: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shared_media / "tlrender", tmp_path / "cuts")
+    fake.media_roots = ["/nowhere"]
+    batch(via, tmp_path / "cuts" / "MovieAndSeq.otio", "--instruction", "x", "--track", "1")
+    movie_job, pictures_job = fake.jobs.values()
+    assert movie_job.spec.source.upload_id == f"0-{MOVIE}"
+    pictures = pictures_job.spec.source.sequence
+    assert (pictures.first_number, pictures.frame_count, pictures.zero_padding) == (1, 90, 4)
+    sent = fake.uploads[pictures.upload_id]
+    paths = sorted((shared_media / "tlrender" / "Seq").glob("*.jpg"))
+    assert sent == b"".join(path.read_bytes() for path in paths)
+
+
 def test_long_names_of_any_language_make_files(via: Via, fake: FakeServer, cut: Path) -> None:
     timeline = read(cut)
     names = ["../../evil/" * 30, "夜" * 200, "🎬" * 100, "שלום עולם" * 40]

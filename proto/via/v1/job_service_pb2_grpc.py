@@ -187,7 +187,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadMedia(self, request_iterator, context):
-        """Sends a media file, mask, picture or adapter to the server, for machines that share no disk.
+        """Sends a media file, mask, picture or adapter to the server, or the pictures of a sequence
+        together, for machines that share no disk.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
