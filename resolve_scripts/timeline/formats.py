@@ -13,15 +13,15 @@ from typing import Any
 import opentimelineio as otio
 
 from resolve_scripts.errors import OutputError, PartMissingError, TimelineError
-from resolve_scripts.timeline.edl import (
+from resolve_scripts.timeline.adapters.edl import (
     edl_rate,
     in_list_time,
     in_record_time,
     mark_speeds,
 )
-from resolve_scripts.timeline.fcpx import refuse_dropped_retimes
-from resolve_scripts.timeline.structure import check_structure
-from resolve_scripts.timeline.urls import with_urls
+from resolve_scripts.timeline.adapters.fcpx import refuse_dropped_retimes
+from resolve_scripts.timeline.adapters.structure import check_structure
+from resolve_scripts.timeline.adapters.urls import with_urls
 
 # Suffix -> the OpenTimelineIO adapter, and the package that brings it.
 ADAPTERS = {

@@ -11,14 +11,14 @@ from pathlib import Path
 import opentimelineio as otio
 
 from resolve_scripts.errors import TimelineError, UsageError
-from resolve_scripts.timeline.in_place import InPlace, with_edits_in_place
+from resolve_scripts.timeline.conform.in_place import InPlace, with_edits_in_place
+from resolve_scripts.timeline.conform.resolve_shape import resolve_shaped
+from resolve_scripts.timeline.conform.via_track import with_via_tracks
 from resolve_scripts.timeline.mapping import Span
 from resolve_scripts.timeline.paths import PathMap
 from resolve_scripts.timeline.record import clip_places
-from resolve_scripts.timeline.resolve_shape import resolve_shaped
 from resolve_scripts.timeline.versions import next_version
 from resolve_scripts.timeline.via_clip import PlacedEdit
-from resolve_scripts.timeline.via_track import with_via_tracks
 
 # Ranges are written as doubles; a frame lasts a thousand times longer.
 TOLERANCE_S = Fraction(1, 1_000_000)

@@ -9,13 +9,13 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import ClipNotSupportedError, UsageError
 from resolve_scripts.timeline.clip_edit import ClipEdit, ClipRefusal, Selection
-from resolve_scripts.timeline.cut import Cut, is_named
-from resolve_scripts.timeline.dissolves import dissolves_of
+from resolve_scripts.timeline.conform.dissolves import dissolves_of
 from resolve_scripts.timeline.mapping import Span
-from resolve_scripts.timeline.marked import asked_by_markers
-from resolve_scripts.timeline.record_range import record_span
+from resolve_scripts.timeline.selection.cut import Cut, is_named
+from resolve_scripts.timeline.selection.marked import asked_by_markers
+from resolve_scripts.timeline.selection.record_range import record_span
+from resolve_scripts.timeline.selection.visible import is_covered, is_generated
 from resolve_scripts.timeline.sheet import SheetRow, asked_by_sheet
-from resolve_scripts.timeline.visible import is_covered, is_generated
 
 
 @dataclass(frozen=True, kw_only=True)

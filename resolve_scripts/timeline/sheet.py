@@ -11,11 +11,11 @@ from pathlib import Path
 
 from resolve_scripts.errors import ClipNotSupportedError, UsageError
 from resolve_scripts.timeline.clip_edit import ClipEdit, ClipRefusal
-from resolve_scripts.timeline.cut import Cut
 from resolve_scripts.timeline.mapping import Span
 from resolve_scripts.timeline.record import ClipPlace
-from resolve_scripts.timeline.record_range import record_span
-from resolve_scripts.timeline.visible import topmost
+from resolve_scripts.timeline.selection.cut import Cut
+from resolve_scripts.timeline.selection.record_range import record_span
+from resolve_scripts.timeline.selection.visible import topmost
 
 OWN_COLUMNS = ("clip", "range", "track", "instruction")
 

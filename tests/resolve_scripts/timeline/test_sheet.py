@@ -13,8 +13,8 @@ from resolve_scripts.timeline.clip_edit import Selection
 from resolve_scripts.timeline.need import needed_media
 from resolve_scripts.timeline.rates import exact_rate, seconds
 from resolve_scripts.timeline.record import RecordClock
-from resolve_scripts.timeline.record_range import record_span
 from resolve_scripts.timeline.select import Wanted, select
+from resolve_scripts.timeline.selection.record_range import record_span
 from resolve_scripts.timeline.sheet import read_sheet
 from tests.resolve_scripts.timelines import time_range
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
+from resolve_scripts.timeline.conform.trim import trimmed
 from resolve_scripts.timeline.paths import PathMap
 from resolve_scripts.timeline.record import duration_s
-from resolve_scripts.timeline.trim import trimmed
 from resolve_scripts.timeline.versions import reference_key
 from resolve_scripts.timeline.via_clip import PlacedEdit, own_time, source_time, via_reference
 

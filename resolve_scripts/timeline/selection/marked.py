@@ -8,12 +8,12 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import ClipNotSupportedError
 from resolve_scripts.timeline.clip_edit import ClipEdit, ClipRefusal
-from resolve_scripts.timeline.cut import Cut
 from resolve_scripts.timeline.mapping import Span
-from resolve_scripts.timeline.markers import marked_range, via_text
 from resolve_scripts.timeline.rates import exact_rate, seconds
 from resolve_scripts.timeline.record import ClipPlace, Level, RecordClock
-from resolve_scripts.timeline.visible import PlacesInTime, is_generated, topmost
+from resolve_scripts.timeline.selection.cut import Cut
+from resolve_scripts.timeline.selection.markers import marked_range, via_text
+from resolve_scripts.timeline.selection.visible import PlacesInTime, is_generated, topmost
 
 
 def asked_by_markers(cut: Cut) -> tuple[list[ClipEdit], list[ClipRefusal]]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
-from resolve_scripts.timeline.dissolves import Run, add_dissolve, dissolves_of
+from resolve_scripts.timeline.conform.dissolves import Run, add_dissolve, dissolves_of
 from resolve_scripts.timeline.paths import PathMap
 from resolve_scripts.timeline.rates import spelled
 from resolve_scripts.timeline.record import clip_places

@@ -8,8 +8,8 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import UsageError
 from resolve_scripts.timeline.record import ClipPlace, clip_places, has_pictures, record_clock
+from resolve_scripts.timeline.selection.visible import PlacesInTime
 from resolve_scripts.timeline.versions import is_via_track
-from resolve_scripts.timeline.visible import PlacesInTime
 
 
 class Cut:

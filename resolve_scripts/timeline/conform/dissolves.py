@@ -10,10 +10,10 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import ClipNotSupportedError
 from resolve_scripts.timeline.clip_edit import ClipEdit
+from resolve_scripts.timeline.conform.trim import trimmed
 from resolve_scripts.timeline.mapping import Span
 from resolve_scripts.timeline.rates import exact_rate, seconds
 from resolve_scripts.timeline.record import duration_s
-from resolve_scripts.timeline.trim import trimmed
 
 
 @dataclass(kw_only=True)
