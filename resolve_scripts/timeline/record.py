@@ -83,11 +83,23 @@ class RecordClock:
     def timecode(self, time_s: Fraction) -> str:
         """Timecode of a record time, which is from 0 at the start of the timeline."""
         # OpenTimelineIO has timecode for 24000/1001, not for its spelling 23.976.
-        time = spelled(self.start_s + time_s, float(exact_rate(self.rate)))
+        rate = float(exact_rate(self.rate))
+        time = spelled(self.start_s + time_s, rate)
         try:
-            return str(otio.opentime.to_timecode(time))
+            return str(otio.opentime.to_timecode(time, rate, self._drop_frame(rate)))
         except ValueError:  # a rate without timecode, such as 12.5
             return f"{time.to_seconds():.3f} s"
+
+    def _drop_frame(self, rate: float) -> bool | None:
+        """None for drop frame where the rate has it, False for never.
+
+        Files do not say which one the NLE shows. Timelines start on a whole second, so where only
+        plain counting makes this one do so, that is meant.
+        """
+        start = spelled(self.start_s, rate)
+        labels = (str(otio.opentime.to_timecode(start, rate, drop)) for drop in (None, False))
+        dropped, plain = (label.endswith("00") for label in labels)
+        return False if plain and not dropped else None
 
 
 @dataclass(frozen=True, kw_only=True)
