@@ -42,8 +42,13 @@ class ClipEdit:
 
     @property
     def name(self) -> str:
-        """The clip's name, with its record time for clips that share it."""
-        return f"{self.clip.name or 'clip'} at {self.place.timecode}"
+        """The clip's name, with the record time of the edit for clips that share it."""
+        return f"{self.clip.name or 'clip'} at {self.timecode}"
+
+    @property
+    def timecode(self) -> str:
+        """Of the first record frame that is edited, as the NLE shows it."""
+        return self.place.clock.timecode(self.span.start_s)
 
     @property
     def span(self) -> Span:

@@ -93,6 +93,9 @@ def read_timeline(
     found = _read(path, adapter, options)
     timeline = _timeline(found, path, name)
     check_structure(timeline, path)
+    for clip in timeline.find_clips():
+        if clip.media_reference is None:  # written so by hand, or its active key names none
+            clip.media_reference = otio.schema.MissingReference()
     if adapter == "cmx_3600":
         in_record_time(timeline)
         mark_speeds(timeline, path)

@@ -14,6 +14,35 @@ from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import time_scalar
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordClock:
+    """How a timeline counts its record frames: at `rate`, from `start_s` on."""
+
+    rate: float
+    start_s: Fraction
+
+    def timecode(self, time_s: Fraction) -> str:
+        """Timecode of a record time, which is from 0 at the start of the timeline."""
+        # OpenTimelineIO has timecode for 24000/1001, not for its spelling 23.976.
+        rate = float(exact_rate(self.rate))
+        time = spelled(self.start_s + time_s, rate)
+        try:
+            return str(otio.opentime.to_timecode(time, rate, self._drop_frame(rate)))
+        except ValueError:  # a rate without timecode, such as 12.5
+            return f"{time.to_seconds():.3f} s"
+
+    def _drop_frame(self, rate: float) -> bool | None:
+        """None for drop frame where the rate has it, False for never.
+
+        Files do not say which one the NLE shows. Timelines start on a whole second, so where only
+        plain counting makes this one do so, that is meant.
+        """
+        start = spelled(self.start_s, rate)
+        labels = (str(otio.opentime.to_timecode(start, rate, drop)) for drop in (None, False))
+        dropped, plain = (label.endswith("00") for label in labels)
+        return False if plain and not dropped else None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Level:
     """An item on the way from the stack of tracks to a clip.
@@ -54,8 +83,7 @@ class ClipPlace:
         local: seconds since the clip's start in its parent, along record time.
         since_source: seconds of media since the start of the clip's source range, along record
             time; runs backwards for reversed clips, stands still for frozen ones.
-        record_rate: record frames per second.
-        timecode: of its first record frame, as the NLE shows it.
+        clock: how the timeline counts its record frames.
         is_nested: lies in a composition inside its track.
         problem: why its frames cannot be told, such as a time remap; None when they can.
     """
@@ -67,27 +95,19 @@ class ClipPlace:
     levels: tuple[Level, ...]
     local: Line
     since_source: Line
-    record_rate: Fraction
-    timecode: str
+    clock: RecordClock
     is_nested: bool
     problem: ClipNotSupportedError | None
 
+    @property
+    def record_rate(self) -> Fraction:
+        """Record frames per second."""
+        return exact_rate(self.clock.rate)
 
-@dataclass(frozen=True, kw_only=True)
-class RecordClock:
-    """How a timeline counts its record frames: at `rate`, from `start_s` on."""
-
-    rate: float
-    start_s: Fraction
-
-    def timecode(self, time_s: Fraction) -> str:
-        """Timecode of a record time, which is from 0 at the start of the timeline."""
-        # OpenTimelineIO has timecode for 24000/1001, not for its spelling 23.976.
-        time = spelled(self.start_s + time_s, float(exact_rate(self.rate)))
-        try:
-            return str(otio.opentime.to_timecode(time))
-        except ValueError:  # a rate without timecode, such as 12.5
-            return f"{time.to_seconds():.3f} s"
+    @property
+    def timecode(self) -> str:
+        """Of its first record frame, as the NLE shows it."""
+        return self.clock.timecode(self.window.start_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +116,7 @@ class _Inside:
 
     time: Line
     window: Span
-    record: RecordClock
+    clock: RecordClock
     track_index: int
     levels: tuple[Level, ...]
     problem: ClipNotSupportedError | None
@@ -109,14 +129,13 @@ def clip_places(timeline: otio.schema.Timeline) -> list[ClipPlace]:
     """
     stack = timeline.tracks
     whole = Span(start_s=Fraction(0), end_s=duration_s(stack))
-    clock = record_clock(timeline)
     local = Line(per_s=Fraction(1), at_zero=Fraction(0))
     shown, problem = _shown(stack, local, None)
     top = Level(item=stack, window=whole, own_time=_own_time(stack, local), depth=0)
     root = _Inside(
         time=shown.then(Fraction(1), _trimmed_from(stack)),
         window=whole,
-        record=clock,
+        clock=record_clock(timeline),
         track_index=0,
         levels=(top,),
         problem=problem,
@@ -202,8 +221,7 @@ def _item_places(
             levels=levels,
             local=local,
             since_source=since_source,
-            record_rate=exact_rate(inside.record.rate),
-            timecode=inside.record.timecode(window.start_s),
+            clock=inside.clock,
             is_nested=len(levels) > 3,
             problem=problem,
         )

@@ -75,7 +75,7 @@ def _asked(cut: Cut, wanted: Wanted) -> tuple[list[ClipEdit], list[ClipRefusal]]
     if wanted.instruction is None:
         return asked_by_markers(cut)
     filtered = wanted.track or wanted.clips or wanted.ranges
-    if not filtered and len(cut.video_tracks()) > 1:
+    if not filtered and len(cut.own_tracks()) > 1:
         raise UsageError(
             "--instruction needs --track, --clip or --range: the timeline has several video "
             f"tracks ({cut.listed()})"

@@ -186,6 +186,20 @@ def test_a_clip_without_anything_shows_no_frame(tmp_path: Path) -> None:
     assert select(read_timeline(tmp_path / "clip.otio").timeline, EVERYTHING).edits == ()
 
 
+@pytest.mark.parametrize(
+    "change", ['"active_media_reference_key": "gone"', '"media_references": {}']
+)
+def test_a_clip_whose_media_is_none_is_missing_it(tmp_path: Path, change: str) -> None:
+    clip = otio.schema.Clip("shot", source_range=time_range(1, 5))
+    values = {**json.loads(clip.to_json_string()), **json.loads(f"{{{change}}}")}
+    (tmp_path / "clip.otio").write_text(json.dumps(values))
+    found = read_timeline(tmp_path / "clip.otio")
+    (edit,) = select(found.timeline, EVERYTHING).edits
+    assert needed_media(edit).frames.frame_count == 5
+    with pytest.raises(MissingMediaError):
+        find_media(edit.clip, found.folder)
+
+
 def test_a_timeline_is_chosen_by_its_name(shared_timelines: Path) -> None:
     path = shared_timelines / "fcpxml" / "fcpx_example.fcpxml"
     assert read_timeline(path, name="OpenTimeline_Project 1").timeline.name.endswith(" 1")
@@ -228,6 +242,17 @@ def test_a_stack_that_holds_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.otio").write_text(serialized(tracks={**loop, "children": [inner]}))
     with pytest.raises(TimelineError, match=r"cut\.otio"):
         select(read_timeline(tmp_path / "cut.otio").timeline, EVERYTHING)
+
+
+@pytest.mark.parametrize(("rate", "value"), [(0, 1), (-24, 1), (24, "NaN"), (24, "Infinity")])
+def test_times_that_are_none_are_named(tmp_path: Path, rate: float, value: object) -> None:
+    timeline = otio.schema.Timeline()
+    clip = otio.schema.Clip("shot", source_range=time_range(1, 1))
+    timeline.tracks.append(otio.schema.Track("V1", [clip]))
+    text = timeline.to_json_string().replace("24.0", str(rate)).replace("1.0", str(value))
+    (tmp_path / "cut.otio").write_text(text)
+    with pytest.raises(TimelineError, match="shot has the time"):
+        read_timeline(tmp_path / "cut.otio")
 
 
 @pytest.mark.parametrize("suffix", [".otioz", ".otiod", ".xml", ".fcpxml", ".edl", ".aaf"])

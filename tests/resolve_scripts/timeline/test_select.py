@@ -196,6 +196,7 @@ def test_ranges_apart_on_one_clip_are_edits_apart(gap: otio.schema.Timeline) -> 
         ("make it night", 0),
         ("make it day", 15),
     ]
+    assert edits[1].name == "BART_2021-02-07 at 00:00:00:15"
     clip.markers.append(otio.schema.Marker(name="VIA: z", marked_range=time_range(98, 10, 30)))
     assert reasons(select(gap, Wanted())) == ["SEVERAL_INSTRUCTIONS"]
 

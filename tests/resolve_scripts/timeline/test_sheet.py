@@ -150,6 +150,23 @@ def test_record_ranges_are_read(text: str, rate: float, frames: range) -> None:
 
 
 @pytest.mark.parametrize(
+    ("frames", "rate", "label"),
+    [
+        (107892, 29.97, "01:00:00;00"),
+        (108000, 29.97, "01:00:00:00"),
+        (215784, 59.94, "01:00:00;00"),
+        (86400, 23.976, "01:00:00:00"),
+        (45000, 12.5, "3600.000 s"),
+    ],
+)
+def test_timecode_is_labelled_as_the_timeline_starts_evenly(
+    frames: int, rate: float, label: str
+) -> None:
+    clock = RecordClock(rate=rate, start_s=frames / exact_rate(rate))
+    assert clock.timecode(Fraction(0)) == label
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("all", "no record range"),
