@@ -30,6 +30,13 @@ WHICH = "Which clips"
 BACK = "What comes back"
 VERSIONED = re.compile(r"(.*_via)_v\d{3,}")
 EVERY_CLIP = ("*",)
+SHEET_HELP = (
+    "An instruction sheet has one edit a row, in the columns clip (a name, * for any letters) or "
+    "range (two timecodes, or two record frames), track and instruction. Every further column is "
+    "an option of `via edit` for that clip alone: seed, find, mask, box, point, root and so on; "
+    "flags say yes or no, files are named from the folder of the sheet. A .toml has a table "
+    "[[edit]] with the same words instead of a row."
+)
 
 
 class Importer(Enum):
@@ -42,7 +49,10 @@ class Importer(Enum):
 def batch(
     timeline: Annotated[
         Path,
-        typer.Argument(help=".otio, .otioz, .otiod, FCP7 .xml, .fcpxml, CMX3600 .edl or .aaf."),
+        typer.Argument(
+            metavar="TIMELINE",
+            help=".otio, .otioz, .otiod, FCP7 .xml, .fcpxml, CMX3600 .edl or .aaf.",
+        ),
     ],
     *,
     instruction: Annotated[

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from resolve_scripts.batch_cli import batch
+from resolve_scripts.batch_cli import SHEET_HELP, batch
 from resolve_scripts.demo import STARTER_HELP, run_demo
 from resolve_scripts.doctor import examine
 from resolve_scripts.edit_clip import ClipRequest, edit_clip
@@ -40,7 +40,7 @@ app = typer.Typer(
     help="Instruction-based video editing: the same edit in every frame.",
 )
 app.add_typer(jobs_app, name="jobs")
-app.command()(batch)
+app.command(epilog=SHEET_HELP)(batch)
 
 
 @app.command()
