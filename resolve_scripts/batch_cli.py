@@ -34,8 +34,8 @@ SHEET_HELP = (
     "An instruction sheet has one edit a row, in the columns clip (a name, * for any letters) or "
     "range (two timecodes, or two record frames), track and instruction. Every further column is "
     "an option of `via edit` for that clip alone: seed, find, mask, box, point, root and so on; "
-    "flags say yes or no, files are named from the folder of the sheet. A .toml has a table "
-    "[[edit]] with the same words instead of a row."
+    "flags say yes or no, files are named from the folder of the sheet. A .toml has a table named "
+    "edit, in double brackets, with the same words for each row."
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import opentimelineio as otio
 import psutil
 
 from resolve_scripts.batch.asked import Asked, read_asked
@@ -56,10 +57,15 @@ def batch_edit(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
         clips = tuple(_finished(name, planned, by_plan) for name, planned in batch.clips)
         if batch.server is None or not any(clip.is_done for clip in clips):
             return BatchReport(timeline=None, clips=clips)
-        _write(request, asked, clips)
+        result = _conformed(request, asked, clips)
+        own, *others = _outputs(request)
+        write_timeline(result, own)
         report = BatchReport(timeline=request.out, clips=clips)
         report = write_report(batch.server, request.timeline.name, report, request.out)
         reporter.note(f"report: {report.page}")
+        # Last: a format may not carry the timeline, and the work is safe by now.
+        for path in others:
+            write_timeline(result, path)
         return report
 
 
@@ -120,7 +126,9 @@ def _finished(name: str, planned: Planned, by_plan: Mapping[ClipPlan, Outcome]) 
     return outcome_of(name, planned, by_plan[planned])
 
 
-def _write(request: BatchRequest, asked: Asked, clips: tuple[ClipOutcome, ...]) -> None:
+def _conformed(
+    request: BatchRequest, asked: Asked, clips: tuple[ClipOutcome, ...]
+) -> otio.schema.Timeline:
     result = place(
         asked.file.timeline,
         _placed(clips),
@@ -131,8 +139,7 @@ def _write(request: BatchRequest, asked: Asked, clips: tuple[ClipOutcome, ...]) 
     )
     if request.out.parent != asked.file.folder:
         relink_from(result, asked.file.folder)
-    for path in _outputs(request):
-        write_timeline(result, path)
+    return result
 
 
 def _placed(clips: tuple[ClipOutcome, ...]) -> list[PlacedEdit]:
