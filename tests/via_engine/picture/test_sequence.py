@@ -17,6 +17,7 @@ from via_engine.errors import MediaChangedError, MediaNotFoundError, MediaUnread
 from via_engine.picture.decode import read_frames
 from via_engine.picture.frame_view import view_frame
 from via_engine.picture.probe import probe_media
+from via_engine.picture.shots import shots_touching
 from via_engine.picture.still import to_8_bit
 
 RATE = Fraction(24000, 1001)
@@ -74,6 +75,16 @@ def test_missing_numbers_are_told_and_only_they_cannot_be_read(tmp_path: Path) -
     assert len(list(read_frames(media, FrameRange(2, 4)))) == 2
     with pytest.raises(MediaNotFoundError, match=r"shot\.1005\.png"):
         list(read_frames(media, FrameRange(3, 6)))
+
+
+def test_a_hole_ends_a_shot(tmp_path: Path) -> None:
+    for number in range(1001, 1031):
+        Image.new("RGB", (32, 16), (90, 120, 60)).save(tmp_path / f"shot.{number}.png")
+    for number in (1001, 1012, 1013):
+        (tmp_path / f"shot.{number}.png").unlink()
+    media = probe_media(sequence(tmp_path))
+    assert shots_touching(media, FrameRange(3, 5)) == (FrameRange(1, 11),)
+    assert shots_touching(media, FrameRange(20, 21)) == (FrameRange(13, 30),)
 
 
 def test_a_real_sequence_is_what_pillow_reads(shared_media: Path) -> None:
