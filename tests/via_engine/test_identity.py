@@ -24,6 +24,7 @@ from via_engine.edit_types import (
 from via_engine.editor import VideoEditor
 from via_engine.picture.planes import plane_samples
 from via_engine.picture.probe import probe_media
+from via_engine.picture.rate import matroska_keeps
 
 LOSSLESS = OutputFormat.FFV1_MKV
 PRORES = OutputFormat.PRORES_422_HQ_MOV
@@ -151,3 +152,15 @@ def test_rate_and_timecode_are_kept(editor: VideoEditor, tmp_path: Path) -> None
     media = probe_media(result.path)
     assert (media.frame_rate, media.frame_count) == (rate, 4)
     assert media.start_timecode == "01:00:00;01"
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "30000/1001", "60000/1001", "24", "25", "50", "12"])
+def test_matroska_keeps_the_rates_it_is_trusted_with(tmp_path: Path, rate: str) -> None:
+    exact = Fraction(rate)
+    assert matroska_keeps(exact)
+    clip = write_clip(tmp_path / "clip.mkv", 50, codec="ffv1", rate=exact, options={})
+    assert probe_media(clip).frame_rate == exact
+
+
+def test_matroska_is_not_trusted_with_odd_rates() -> None:
+    assert not matroska_keeps(Fraction(45000, 1499))
