@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,3 +207,9 @@ def test_stubs_are_fresh() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent for package in OWN_IMPORTS for path in sources(package)}
+    assert {name(folder).replace("/", ".") for folder in folders} <= set(listed)
