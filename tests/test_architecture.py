@@ -74,6 +74,15 @@ SERVER_ORDER: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
+TIMELINE_ORDER: list[set[str]] = [
+    {"mapping", "paths", "rates", "retime", "versions"},
+    {"media", "record"},
+    {"adapters", "clip_edit"},
+    {"formats", "need", "selection"},
+    {"sheet", "via_clip"},
+    {"conform"},
+    {"place", "select"},
+]
 
 
 def sources(package: str) -> Iterator[Path]:
@@ -123,6 +132,7 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("via_engine", ENGINE_ORDER),
         ("via_engine/starter", STARTER_ORDER),
         ("server", SERVER_ORDER),
+        ("resolve_scripts/timeline", TIMELINE_ORDER),
     ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
