@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,15 @@ SERVER_ORDER: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
+TIMELINE_ORDER: list[set[str]] = [
+    {"mapping", "paths", "rates", "retime", "versions"},
+    {"media", "record"},
+    {"adapters", "clip_edit"},
+    {"formats", "need", "selection"},
+    {"sheet", "via_clip"},
+    {"conform"},
+    {"place", "select"},
+]
 
 
 def sources(package: str) -> Iterator[Path]:
@@ -122,6 +132,7 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("via_engine", ENGINE_ORDER),
         ("via_engine/starter", STARTER_ORDER),
         ("server", SERVER_ORDER),
+        ("resolve_scripts/timeline", TIMELINE_ORDER),
     ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
@@ -206,3 +217,9 @@ def test_stubs_are_fresh() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent for package in OWN_IMPORTS for path in sources(package)}
+    assert {name(folder).replace("/", ".") for folder in folders} <= set(listed)

@@ -99,6 +99,8 @@ class Line:
 
 def snapped(frames: Fraction) -> Fraction:
     """The whole number that `frames` misses by no more than rounding, else `frames`."""
+    if frames.denominator == 1:
+        return frames
     whole = round(frames)
     return Fraction(whole) if abs(frames - whole) <= WHOLE_FRAME_TOLERANCE else frames
 

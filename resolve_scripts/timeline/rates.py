@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 import opentimelineio as otio
 
@@ -11,6 +12,7 @@ INTEGER_TOLERANCE = 1e-3
 NTSC_TOLERANCE = 5e-3
 
 
+@lru_cache
 def exact_rate(rate: float) -> Fraction:
     """Frames per second as the exact ratio meant by a float: 23.98 is 24000/1001, 25.0 is 25."""
     if abs(rate - round(rate)) < INTEGER_TOLERANCE:
