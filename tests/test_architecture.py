@@ -74,6 +74,17 @@ SERVER_ORDER: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
+BATCH_ORDER: list[set[str]] = [
+    {"request", "kept_renders", "relink"},
+    {"found_clip"},
+    {"asked", "clip_plan"},
+    {"renders", "report_pictures"},
+    {"planned_batch", "overall_progress"},
+    {"rendering"},
+    {"outcomes"},
+    {"dry_run", "report_page"},
+    {"report_files"},
+]
 TIMELINE_ORDER: list[set[str]] = [
     {"mapping", "paths", "rates", "retime", "versions"},
     {"media", "record"},
@@ -132,6 +143,7 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("via_engine", ENGINE_ORDER),
         ("via_engine/starter", STARTER_ORDER),
         ("server", SERVER_ORDER),
+        ("resolve_scripts/batch", BATCH_ORDER),
         ("resolve_scripts/timeline", TIMELINE_ORDER),
     ],
 )
