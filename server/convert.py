@@ -15,7 +15,8 @@ from server.convert_edit import (
     range_message,
     rational_message,
 )
-from server.convert_settings import choice_message, chosen, media_source
+from server.convert_settings import choice_message, chosen
+from server.convert_source import media_source
 from server.errors import ArgumentError
 from server.jobs import (
     ChunkStored,

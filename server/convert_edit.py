@@ -17,10 +17,9 @@ from server.convert_settings import (
     if_present,
     local_message,
     local_spec,
-    media_source,
     number_of,
-    source_message,
 )
+from server.convert_source import media_source, source_message
 from server.edit_spec import EditPlan, EditSpec, ResolvedSpec
 from via_engine.edit_types import (
     AttentionMode,

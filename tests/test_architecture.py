@@ -61,8 +61,8 @@ STARTER_ORDER: list[set[str]] = [
 SERVER_ORDER: list[set[str]] = [
     {"errors"},
     {"config", "edit_spec"},
-    {"json_values", "jobs", "child", "checking", "convert_settings"},
-    {"planning", "store", "worker_process", "access", "state_folder", "paging"},
+    {"json_values", "jobs", "child", "checking", "convert_source"},
+    {"convert_settings", "planning", "store", "worker_process", "access", "state_folder", "paging"},
     {"ledger", "worker", "probing", "uploads", "results"},
     {"recording", "watching", "attachments", "inline_pictures", "viewing"},
     {"dispatch"},
