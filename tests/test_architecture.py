@@ -76,7 +76,8 @@ SERVER_ORDER: list[set[str]] = [
 ]
 TIMELINE_ORDER: list[set[str]] = [
     {"mapping", "paths", "rates", "retime", "versions"},
-    {"media", "record"},
+    {"numbered", "record"},
+    {"media"},
     {"adapters", "clip_edit"},
     {"formats", "need", "selection"},
     {"sheet", "via_clip"},
