@@ -87,7 +87,8 @@ BATCH_ORDER: list[set[str]] = [
 ]
 TIMELINE_ORDER: list[set[str]] = [
     {"mapping", "paths", "rates", "retime", "versions"},
-    {"media", "record"},
+    {"numbered", "record"},
+    {"media"},
     {"adapters", "clip_edit"},
     {"formats", "need", "selection"},
     {"sheet", "via_clip"},

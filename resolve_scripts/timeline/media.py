@@ -12,6 +12,7 @@ import opentimelineio as otio
 
 from resolve_scripts.errors import ClipNotSupportedError, MissingMediaError
 from resolve_scripts.timeline.mapping import MediaFrames
+from resolve_scripts.timeline.numbered import numbered_pictures
 from resolve_scripts.timeline.paths import PathMap, is_foreign
 from resolve_scripts.timeline.rates import exact_rate, frames_at
 from resolve_scripts.timeline.versions import original_reference
@@ -89,6 +90,9 @@ def find_media(
     for path in _places(reference.target_url, timeline_folder, paths):
         if path.is_file():
             return Movie(path=path.resolve())
+    sequence = numbered_pictures(reference)
+    if sequence is not None:
+        return _sequence(sequence, timeline_folder, paths)
     raise _not_found(reference.target_url, timeline_folder)
 
 
@@ -107,6 +111,8 @@ def is_still(clip: otio.schema.Clip) -> bool:
     """Whether the clip's media is one picture, by its name or its available range."""
     reference = original_reference(clip)
     if not isinstance(reference, otio.schema.ExternalReference | otio.schema.MissingReference):
+        return False
+    if isinstance(reference, otio.schema.ExternalReference) and numbered_pictures(reference):
         return False
     suffix = PurePosixPath(named_media(clip) or clip.name).suffix.lower()
     available = reference.available_range

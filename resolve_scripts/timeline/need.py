@@ -93,7 +93,7 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
         raise ClipNotSupportedError("the clip shows no frame", reason="RANGE_EMPTY")
     clock = _clock(edit.clip, facts)
     notes: list[str] = []
-    if is_still(edit.clip) or (facts is not None and facts.frame_count == 1):
+    if facts.frame_count == 1 if facts else is_still(edit.clip):
         clock = replace(clock, frame_count=1)
         position = Line(per_s=Fraction(0), at_zero=Fraction(0))
         notes.append("a still: one picture is edited and held")

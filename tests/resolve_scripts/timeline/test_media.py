@@ -100,6 +100,26 @@ def test_pictures_that_are_not_there_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.[0998-1002].exr", 0),
+        ("a.[0998-1002].exr", 86400),
+        ("a.%04d.exr", 998),
+        ("a.####.exr", 998),
+    ],
+)
+def test_pictures_named_by_a_pattern_are_a_sequence(tmp_path: Path, name: str, start: int) -> None:
+    for number in (998, 999, 1000, 1002):
+        (tmp_path / f"a.{number:04d}.exr").touch()
+    reference = otio.schema.ExternalReference(f"{tmp_path}/{name}", time_range(start, 5))
+    found = find_media(otio.schema.Clip("shot", reference), tmp_path)
+    assert isinstance(found, ImageSequence)
+    assert (found.path_of(0).name, found.count, found.missing) == ("a.0998.exr", 5, (1001,))
+    (tmp_path / name).touch()  # a file of just that name comes first
+    assert isinstance(find_media(otio.schema.Clip("shot", reference), tmp_path), Movie)
+
+
+@pytest.mark.parametrize(
     ("target", "pair"),
     [
         (r"D:\media\shot 1.mov", r"D:\media={folder}"),

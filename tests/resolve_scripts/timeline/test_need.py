@@ -193,6 +193,11 @@ def test_a_still_needs_one_picture_however_long_it_is_held(shared_timelines: Pat
     assert {need.frames.frame_count for need in needs} == {1}
     assert len(needs[0].record_frames) == 444
     named = clip_of(time_range(5, 20), time_range(0, 90))
+    many = MediaFacts(frame_rate=Fraction(24), frame_count=90)
+    assert frames_of(need_of(named, facts=many)) == (5, 25)
+    pattern = clip_of(time_range(5, 20), time_range(0, 90))
+    pattern.media_reference.target_url = "/s/shot.[1001-1090].exr"
+    assert frames_of(need_of(pattern)) == (5, 25)
     assert needed_and_held(named, MediaFacts(frame_rate=Fraction(24), frame_count=1)) == (0, 1)
 
 
