@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -221,26 +222,33 @@ def _check_rate(rate: Fraction, said_count: int, facts: MediaFacts) -> None:
 def _fitting(edit: ClipEdit, span: Span, clock: _Clock) -> _Clock:
     """The reading of the source range that lies inside the media.
 
+    The whole clip decides, so that each part of it is read as the whole is.
+
     Raises:
         ClipNotSupportedError: there is none.
     """
     record_rate = edit.place.record_rate
+    for reading in (clock, *_by_number(edit, clock)):
+        if reading.holds(_ends(reading.position(edit), edit.place.window, record_rate)):
+            return reading
     ends = _ends(clock.position(edit), span, record_rate)
     if clock.holds(ends):
         return clock
-    reference = original_reference(edit.clip)
-    if isinstance(reference, otio.schema.ImageSequenceReference) and edit.clip.source_range:
-        number = frames_at(edit.clip.source_range.start_time, clock.rate)
-        first = Fraction(reference.start_frame)
-        by_number = replace(clock, source_start=number - first, origin=first)
-        if by_number.holds(_ends(by_number.position(edit), span, record_rate)):
-            return by_number
     low, high = sorted(ends)
     raise ClipNotSupportedError(
         f"it shows media frames {low}:{high + 1}, but its media holds 0:{clock.frame_count}; "
         "relink or trim the clip",
         reason="RANGE_OUTSIDE_MEDIA",
     )
+
+
+def _by_number(edit: ClipEdit, clock: _Clock) -> Iterator[_Clock]:
+    """The source range read in the numbers of its pictures, where it has such."""
+    reference = original_reference(edit.clip)
+    if isinstance(reference, otio.schema.ImageSequenceReference) and edit.clip.source_range:
+        number = frames_at(edit.clip.source_range.start_time, clock.rate)
+        first = Fraction(reference.start_frame)
+        yield replace(clock, source_start=number - first, origin=first)
 
 
 def _ends(position: Line, span: Span, record_rate: Fraction) -> tuple[int, int]:

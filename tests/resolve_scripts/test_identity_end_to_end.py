@@ -155,6 +155,13 @@ def test_the_conformed_cut_is_the_program_frame_for_frame(  # noqa: PLR0917 - pa
     assert sum(url.endswith(".mkv") for url in renders) == done
 
 
+def test_parts_of_a_clip_are_read_as_the_whole_is(via: Command, cuts: Path) -> None:
+    path = cuts / "MovieAndSeq.otio"
+    report, result = identity(via, path, "--range", "86:96", "--place", "replace")
+    assert [clip["media_frames"] for clip in report["clips"]] == [[176, 180], [0, 6]]
+    assert shown(result, cuts) == shown(read(path), cuts)
+
+
 def test_dissolves_show_the_same_pictures(via: Command, cuts: Path) -> None:
     """What lies beyond the cuts is there, too: the transition shows it of either clip."""
     path = cuts / "Transition.otio"
