@@ -100,6 +100,11 @@ class ClipPlace:
     problem: ClipNotSupportedError | None
 
     @property
+    def is_held(self) -> bool:
+        """Whether something it lies in is frozen, so that it has no parts."""
+        return self.local.per_s == 0
+
+    @property
     def record_rate(self) -> Fraction:
         """Record frames per second."""
         return exact_rate(self.clock.rate)

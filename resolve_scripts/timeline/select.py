@@ -41,6 +41,8 @@ class Wanted:
 def select(timeline: otio.schema.Timeline, wanted: Wanted) -> Selection:
     """Finds the clips to edit. Audio, gaps, generators and Via's own tracks are passed over.
 
+    Of a clip in a frozen composition one picture is held, so it is edited whole or not at all.
+
     Raises:
         UsageError: there is no such track, its name is not unique, a range cannot be read, or an
             instruction names neither track, clip nor range where there are several video tracks.
@@ -50,7 +52,7 @@ def select(timeline: otio.schema.Timeline, wanted: Wanted) -> Selection:
     ranges = [record_span(text, cut.clock) for text in wanted.ranges]
     tracks = None if wanted.track is None else {cut.track_index(wanted.track)}
     kept = [
-        narrowed
+        replace(narrowed, part=None) if narrowed.place.is_held else narrowed
         for edit in asked
         if tracks is None or edit.track_index in tracks
         if not wanted.clips or any(is_named(edit.place, name) for name in wanted.clips)
