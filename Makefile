@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing Via and its packages into $(VENV) (several GB with torch, minutes)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[server,dev]'
+	  --constraint constraints.txt --editable '.[server,timelines,dev]'
 	# Their own requirements would bring a second cv2 that needs a desktop's libraries.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --constraint constraints.txt groundingdino-py scenedetect

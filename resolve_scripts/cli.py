@@ -13,12 +13,11 @@ from typing import Annotated
 
 import typer
 
-from resolve_scripts.batch_edit import BatchRequest, batch_edit
+from resolve_scripts.batch_cli import SHEET_HELP, batch
 from resolve_scripts.demo import STARTER_HELP, run_demo
 from resolve_scripts.doctor import examine
 from resolve_scripts.edit_clip import ClipRequest, edit_clip
-from resolve_scripts.edit_options import ClipOptions, EditOptions, with_options
-from resolve_scripts.errors import OutputError
+from resolve_scripts.edit_options import ClipOptions, with_options
 from resolve_scripts.jobs_cli import jobs_app
 from resolve_scripts.options import (
     ForceOption,
@@ -28,7 +27,6 @@ from resolve_scripts.options import (
     frame_range,
     server_choice,
 )
-from resolve_scripts.outputs import check_free, check_writable, next_version
 from resolve_scripts.parts import become_part
 from resolve_scripts.progress import reporter
 
@@ -42,13 +40,16 @@ app = typer.Typer(
     help="Instruction-based video editing: the same edit in every frame.",
 )
 app.add_typer(jobs_app, name="jobs")
+app.command(epilog=SHEET_HELP)(batch)
 
 
 @app.command()
 @with_options(ClipOptions)
 def edit(
     clip: Annotated[Path, typer.Argument(help="Video file.")],
-    instruction: Annotated[str, typer.Argument(help='What to change, such as "make it night".')],
+    instruction: Annotated[
+        str, typer.Argument(help='What to change, such as "make it night".', show_default=False)
+    ] = "",
     *,
     out: Annotated[
         Path | None,
@@ -83,58 +84,6 @@ def edit(
         with reporter() as told:
             edited = edit_clip(server_choice(server), request, told)
         print(json.dumps(edited.to_json()) if as_json else edited.path)
-
-
-@app.command()
-@with_options(EditOptions)
-def batch(
-    timeline: Annotated[Path, typer.Argument(metavar="TIMELINE.otio", help="The cut.")],
-    *,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="New timeline; default: its name with _via_v001."),
-    ] = None,
-    instruction: Annotated[
-        str | None, typer.Option(help="Edit all clips of --track; without it, VIA: markers count.")
-    ] = None,
-    track: Annotated[
-        str | None, typer.Option(metavar="NAME|N", help="Video track, N from 1 at the bottom.")
-    ] = None,
-    media_folder: Annotated[
-        Path | None, typer.Option(help="Where rendered clips go; default: beside the output.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON there too.")] = None,
-    options: EditOptions,
-    force: ForceOption = False,
-    server: ServerOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Edit the marked clips of a timeline, or all of a track, and place them on a track VIA."""
-    with ending(as_json=as_json):
-        new_timeline = _batch_out(timeline.absolute(), out)
-        request = BatchRequest(
-            timeline=timeline.absolute(),
-            out=new_timeline,
-            media_folder=media_folder.absolute() if media_folder else _media_folder(new_timeline),
-            instruction=instruction,
-            track=track,
-            settings=options.settings(),
-            force=force,
-        )
-        if report is not None:
-            check_free(report, force=True)
-            check_writable(report.absolute().parent)
-        with reporter() as told:
-            done = batch_edit(server_choice(server), request, told)
-        values = json.dumps(done.to_json(), indent=2)
-        if report is not None:
-            report.write_text(f"{values}\n", encoding="utf-8")
-        if as_json:
-            print(values)
-        elif done.timeline is not None:
-            print(done.timeline)
-        if (error := done.error()) is not None:
-            raise error
 
 
 @app.command()
@@ -182,19 +131,6 @@ def bench(context: typer.Context) -> None:
     """Run one of the project's benchmarks (`via bench --help`)."""
     with ending(as_json="--json" in context.args):
         raise typer.Exit(become_part("via_engine.measure", context.args))
-
-
-def _batch_out(timeline: Path, out: Path | None) -> Path:
-    if out is None:
-        return next_version(timeline.parent, f"{timeline.stem}_via", ".otio")
-    if out.suffix.lower() != ".otio":
-        raise OutputError(f"{out.name} must end in .otio, the format that is written")
-    return out.absolute()
-
-
-def _media_folder(out: Path) -> Path:
-    """Beside the timeline: "cut.otio" gives "cut_via", "cut_via_v001.otio" gives "cut_via_v001"."""
-    return out.with_name(out.stem if "_via" in out.stem else f"{out.stem}_via")
 
 
 def main() -> None:

@@ -218,6 +218,15 @@ class ViaClient:
         )
         return answer
 
+    def read_frame(
+        self, request: job_service_pb2.ReadFrameRequest
+    ) -> job_service_pb2.ReadFrameResponse:
+        """One frame of a media file, or of a job's finished clip, as a picture."""
+        answer: job_service_pb2.ReadFrameResponse = self._call(
+            self._jobs.ReadFrame, request, deadline_s=PROBE_DEADLINE_S
+        )
+        return answer
+
     def propose_roots(self, spec: edit_pb2.EditSpec, count: int) -> RootProposal:
         """Edited root frames to choose from, made anew at every call; leaving it stops the work."""
         request = job_service_pb2.ProposeRootsRequest(spec=spec, count=count)

@@ -25,7 +25,7 @@ from resolve_scripts.errors import ViaClientError
 from resolve_scripts.outputs import make_folder
 from resolve_scripts.parts import part_command
 from resolve_scripts.progress import Reporter
-from resolve_scripts.timeline.place import write_timeline
+from resolve_scripts.timeline.formats import write_timeline
 
 INSTRUCTIONS = ("make the red ball blue", "make it sunset")
 REAL_INSTRUCTION = "make it night"
@@ -197,7 +197,6 @@ def _edited_cut(
         timeline=cut,
         out=out,
         media_folder=cut.with_name("cut_via"),
-        settings=EditSettings(),
         force=True,
     )
     report = batch_edit(choice, request, reporter)

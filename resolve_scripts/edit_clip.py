@@ -62,13 +62,14 @@ class EditedClip:
         return {"path": str(self.path), **job_record(self.job)}
 
 
-def check_instruction(instruction: str) -> None:
-    """Refuses what need not even be sent.
+def check_instruction(instruction: str, *, identity: bool = False) -> None:
+    """Refuses what need not even be sent; an identity edit may go without.
 
     Raises:
         UsageError: the instruction is empty or no text.
     """
-    if not instruction.strip() or not is_unicode(instruction):
+    is_missing = not instruction.strip() and not identity
+    if is_missing or not is_unicode(instruction):
         raise UsageError(
             'the instruction is empty or no text; say what to change, such as "make it night"',
             reason="INSTRUCTION_INVALID",
@@ -81,7 +82,7 @@ def check_request(request: ClipRequest) -> None:
     Raises:
         UsageError: no instruction, no media file, or no place for the result.
     """
-    check_instruction(request.instruction)
+    check_instruction(request.instruction, identity=request.settings.identity)
     if not is_unicode(str(request.media)):
         raise UsageError(f"the name of {request.media!r} is not valid UTF-8; rename the file")
     if not request.media.is_file():
@@ -97,7 +98,7 @@ def check_request(request: ClipRequest) -> None:
     if request.out.suffix.lower() != request.settings.suffix:
         raise OutputError(
             f"{request.out.name} must end in {request.settings.suffix}; "
-            "ProRes goes into .mov, H.264 (--h264) into .mp4"
+            "ProRes goes into .mov, H.264 (--h264) into .mp4, FFV1 (--lossless) into .mkv"
         )
     check_free(request.out, force=request.force)
     check_writable(request.out.parent)

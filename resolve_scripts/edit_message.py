@@ -15,6 +15,7 @@ from resolve_scripts.edit_settings import (
     LocalSettings,
     RootChoice,
 )
+from resolve_scripts.timeline.media import ImageSequence, Movie
 from resolve_scripts.transfer import MediaDesk
 
 # How the files of still pictures begin: PNG, JPEG, TIFF of either byte order.
@@ -23,7 +24,7 @@ STILL_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*
 
 def edit_spec(
     desk: MediaDesk,
-    media: Path,
+    media: Path | Movie | ImageSequence,
     instruction: str,
     settings: EditSettings,
     *,
@@ -31,6 +32,14 @@ def edit_spec(
     group_range: tuple[int, int] | None = None,
 ) -> edit_pb2.EditSpec:
     """The contract's message for an edit; ranges are half-open, media frames."""
+    if settings.identity:
+        return edit_pb2.EditSpec(
+            source=desk.source(media),
+            identity=True,
+            instruction=instruction,
+            output_format=settings.output_format,
+            frame_range=_range_message(frame_range),
+        )
     first_frame = frame_range[0] if frame_range else 0
     adapt = settings.adapt
     return edit_pb2.EditSpec(

@@ -35,7 +35,8 @@ LOOK = "Consistency"
 Options = TypeVar("Options", bound="EditOptions")
 
 
-def _option(help_text: str, *names: str, panel: str | None = None, **more: Any) -> Any:
+def option(help_text: str, *names: str, panel: str | None = None, **more: Any) -> Any:
+    """An option of the command line; without `names` it is called as its field."""
     return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
 
 
@@ -43,60 +44,67 @@ def _option(help_text: str, *names: str, panel: str | None = None, **more: Any) 
 class EditOptions:
     """What every command that edits lets a person set; as typed, not yet understood."""
 
-    seed: Annotated[int | None, _option("Same seed, same result.", min=0, max=UINT32_MAX)] = None
-    steps: Annotated[int | None, _option("Denoising steps.", **COUNT)] = None
-    guidance_scale: Annotated[float | None, _option("Weight of the instruction, from 1.")] = None
+    seed: Annotated[int | None, option("Same seed, same result.", min=0, max=UINT32_MAX)] = None
+    steps: Annotated[int | None, option("Denoising steps.", **COUNT)] = None
+    guidance_scale: Annotated[float | None, option("Weight of the instruction, from 1.")] = None
     image_guidance_scale: Annotated[
-        float | None, _option("Weight of the source picture, from 1.")
+        float | None, option("Weight of the source picture, from 1.")
     ] = None
-    model: Annotated[str | None, _option("Model name; `via doctor` lists them.")] = None
-    h264: Annotated[bool, _option("H.264 in .mp4 instead of ProRes.", "--h264")] = False
-    is_global: Annotated[bool, _option("Edit the whole picture.", "--global", panel=WHERE)] = False
+    model: Annotated[str | None, option("Model name; `via doctor` lists them.")] = None
+    identity: Annotated[
+        bool,
+        option("No model: every frame passes through, to prove the conform.", "--identity"),
+    ] = False
+    h264: Annotated[bool, option("H.264 in .mp4 instead of ProRes.", "--h264")] = False
+    lossless: Annotated[bool, option("FFV1 in .mkv instead: sample for sample.", "--lossless")] = (
+        False
+    )
+    is_global: Annotated[bool, option("Edit the whole picture.", "--global", panel=WHERE)] = False
     find: Annotated[
         str | None,
-        _option("Edit this instead of what the instruction names.", metavar="PHRASE", panel=WHERE),
+        option("Edit this instead of what the instruction names.", metavar="PHRASE", panel=WHERE),
     ] = None
     dilate: Annotated[
-        int | None, _option("Pixels by which the mask grows.", panel=WHERE, **PIXELS)
+        int | None, option("Pixels by which the mask grows.", panel=WHERE, **PIXELS)
     ] = None
     feather: Annotated[
-        int | None, _option("Pixels over which its edge fades.", panel=WHERE, **PIXELS)
+        int | None, option("Pixels over which its edge fades.", panel=WHERE, **PIXELS)
     ] = None
-    blend: Annotated[Blend | None, _option("How the edit takes over in the mask.", panel=WHERE)] = (
+    blend: Annotated[Blend | None, option("How the edit takes over in the mask.", panel=WHERE)] = (
         None
     )
     source_latents: Annotated[
-        SourceLatents | None, _option("Where the source's latents come from.", panel=WHERE)
+        SourceLatents | None, option("Where the source's latents come from.", panel=WHERE)
     ] = None
     adapt: Annotated[
         bool | None,
-        _option("Tune the editor on one edited frame first.", "--adapt/--no-adapt", panel=ADAPT),
+        option("Tune the editor on one edited frame first.", "--adapt/--no-adapt", panel=ADAPT),
     ] = None
-    adapt_steps: Annotated[int | None, _option("Most tuning steps.", panel=ADAPT, **COUNT)] = None
+    adapt_steps: Annotated[int | None, option("Most tuning steps.", panel=ADAPT, **COUNT)] = None
     adapt_full: Annotated[
-        bool, _option("Tune all weights, not a LoRA.", "--adapt-full", panel=ADAPT)
+        bool, option("Tune all weights, not a LoRA.", "--adapt-full", panel=ADAPT)
     ] = False
     adapter: Annotated[
-        Path | None, _option("Adapter of an earlier edit.", metavar="FILE", panel=ADAPT)
+        Path | None, option("Adapter of an earlier edit.", metavar="FILE", panel=ADAPT)
     ] = None
     roots: Annotated[
         int | None,
-        _option("Edits of the root frame to choose from.", metavar="N", panel=ADAPT, **COUNT),
+        option("Edits of the root frame to choose from.", metavar="N", panel=ADAPT, **COUNT),
     ] = None
     group_size: Annotated[
-        int | None, _option("Frames the look is gathered from.", panel=LOOK, **COUNT)
+        int | None, option("Frames the look is gathered from.", panel=LOOK, **COUNT)
     ] = None
     group_from: Annotated[
-        str | None, _option("Share the look of that job.", metavar="JOB", panel=LOOK)
+        str | None, option("Share the look of that job.", metavar="JOB", panel=LOOK)
     ] = None
     attention: Annotated[
-        Attention | None, _option("What a frame looks at; for comparison.", panel=LOOK)
+        Attention | None, option("What a frame looks at; for comparison.", panel=LOOK)
     ] = None
     swap_layers: Annotated[
-        Layers | None, _option("Layers that take the group's look.", panel=LOOK)
+        Layers | None, option("Layers that take the group's look.", panel=LOOK)
     ] = None
     swap_steps: Annotated[
-        int | None, _option("First steps in which they do.", panel=LOOK, **COUNT)
+        int | None, option("First steps in which they do.", panel=LOOK, **COUNT)
     ] = None
 
     def settings(self) -> EditSettings:
@@ -119,7 +127,9 @@ class EditOptions:
             swap_steps=self.swap_steps,
             local=self._local(),
             adapt=self._adapt(),
+            identity=self.identity,
             h264=self.h264,
+            lossless=self.lossless,
         )
 
     def _local(self) -> LocalSettings:
@@ -154,33 +164,33 @@ class ClipOptions(EditOptions):
 
     mask: Annotated[
         Path | None,
-        _option("Own mask, light where the edit goes: a picture or a clip.", panel=WHERE),
+        option("Own mask, light where the edit goes: a picture or a clip.", panel=WHERE),
     ] = None
     box: Annotated[
         str | None,
-        _option("Box around the subject, pixels.", metavar="X0,Y0,X1,Y1[@FRAME]", panel=WHERE),
+        option("Box around the subject, pixels.", metavar="X0,Y0,X1,Y1[@FRAME]", panel=WHERE),
     ] = None
     point: Annotated[
         list[str] | None,
-        _option("Point on the subject; repeatable.", metavar="X,Y[@FRAME]", panel=WHERE),
+        option("Point on the subject; repeatable.", metavar="X,Y[@FRAME]", panel=WHERE),
     ] = None
     not_point: Annotated[
         list[str] | None,
-        _option("Point beside it; repeatable.", metavar="X,Y[@FRAME]", panel=WHERE),
+        option("Point beside it; repeatable.", metavar="X,Y[@FRAME]", panel=WHERE),
     ] = None
     root: Annotated[
         str | None,
-        _option("Own picture of a frame as it shall become.", metavar="IMAGE[@FRAME]", panel=ADAPT),
+        option("Own picture of a frame as it shall become.", metavar="IMAGE[@FRAME]", panel=ADAPT),
     ] = None
     root_choice: Annotated[
         str | None,
-        _option("A root that --pick showed.", metavar="FRAME:SEED:G:IG", panel=ADAPT),
+        option("A root that --pick showed.", metavar="FRAME:SEED:G:IG", panel=ADAPT),
     ] = None
-    pick: Annotated[bool, _option("Look at the --roots and choose one.", "--pick", panel=ADAPT)] = (
+    pick: Annotated[bool, option("Look at the --roots and choose one.", "--pick", panel=ADAPT)] = (
         False
     )
     save_adapter: Annotated[
-        Path | None, _option("Keep the adapter in this file.", metavar="FILE", panel=ADAPT)
+        Path | None, option("Keep the adapter in this file.", metavar="FILE", panel=ADAPT)
     ] = None
 
     @property

@@ -14,6 +14,7 @@ from resolve_scripts.errors import MissingMediaError, UsageError
 SUFFIX_OF_FORMAT = {
     edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV: ".mov",
     edit_pb2.OUTPUT_FORMAT_H264_MP4: ".mp4",
+    edit_pb2.OUTPUT_FORMAT_FFV1_MKV: ".mkv",
 }
 
 
@@ -141,7 +142,9 @@ class EditSettings:
         swap_steps: first steps in which they do.
         local: where the edit may change the picture.
         adapt: how the editor is tuned first; None leaves it as it is.
+        identity: runs no model and passes every frame through, to prove that a cut conforms.
         h264: writes H.264 in MP4 instead of ProRes 422 HQ in QuickTime.
+        lossless: writes FFV1 in Matroska instead.
     """
 
     model: str | None = None
@@ -156,11 +159,15 @@ class EditSettings:
     swap_steps: int | None = None
     local: LocalSettings = LocalSettings()
     adapt: AdaptSettings | None = None
+    identity: bool = False
     h264: bool = False
+    lossless: bool = False
 
     @property
     def output_format(self) -> edit_pb2.OutputFormat:
         """Container and codec as the contract names them."""
+        if self.lossless:
+            return edit_pb2.OUTPUT_FORMAT_FFV1_MKV
         if self.h264:
             return edit_pb2.OUTPUT_FORMAT_H264_MP4
         return edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV
@@ -185,8 +192,10 @@ def check_settings(settings: EditSettings) -> None:
 
     Raises:
         MissingMediaError: a file is missing; the message says which.
-        UsageError: a name or a phrase is not valid UTF-8.
+        UsageError: two output formats are asked for, or a name or phrase is not valid UTF-8.
     """
+    if settings.h264 and settings.lossless:
+        raise UsageError("--h264 and --lossless are two formats; leave one out")
     for what, path in settings.files():
         if not path.is_file():
             raise MissingMediaError(f"no {what} at {path}; check the path")

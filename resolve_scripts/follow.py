@@ -73,23 +73,28 @@ def _finished(job: job_service_pb2.Job) -> job_service_pb2.Job:
 
 
 @contextmanager
-def detachable(client: ViaClient, jobs: Sequence[str], reporter: Reporter) -> Iterator[None]:
+def detachable(
+    client: ViaClient, jobs: Sequence[str], reporter: Reporter, *, goes_on: str = ""
+) -> Iterator[None]:
     """Ctrl-C once leaves the jobs to the server and says how to find them; twice cancels them.
 
     Args:
         client: the server.
         jobs: names of the jobs begun so far; it may grow inside the block.
         reporter: takes the hint.
+        goes_on: how to find all jobs again; without it each is told by name.
     """
     try:
         yield
     except KeyboardInterrupt:
         if jobs:
-            _detach_or_cancel(client, jobs, reporter)
+            _detach_or_cancel(client, jobs, reporter, goes_on)
         raise
 
 
-def _detach_or_cancel(client: ViaClient, jobs: Sequence[str], reporter: Reporter) -> None:
+def _detach_or_cancel(
+    client: ViaClient, jobs: Sequence[str], reporter: Reporter, goes_on: str
+) -> None:
     try:
         reporter.note("detached: the server goes on. Press Ctrl-C again now to cancel instead.")
         time.sleep(SECOND_INTERRUPT_S)
@@ -97,6 +102,9 @@ def _detach_or_cancel(client: ViaClient, jobs: Sequence[str], reporter: Reporter
         for name in jobs:
             _cancel(client, name, reporter)
     else:
+        if goes_on:
+            reporter.note(f"  {goes_on}")
+            return
         for name in jobs:
             reporter.note(f"  via jobs watch {name} -o FILE   (or: via jobs cancel {name})")
 

@@ -34,7 +34,7 @@ def list_jobs(server: ServerOption = None, as_json: JsonOption = False) -> None:
         if as_json:
             print(json.dumps([_values(job) for job in jobs]))
         for job in [] if as_json else jobs:
-            print(f"{job.name}  {state_word(job):<10}  {_frames(job):>9}  {job.spec.instruction}")
+            print(f"{job.name}  {state_word(job):<10}  {_frames(job):>9}  {_what(job)}")
 
 
 @jobs_app.command("show")
@@ -109,6 +109,10 @@ def state_word(job: job_service_pb2.Job) -> str:
     """The job's state in lower case, such as "cancel requested"."""
     word = job_service_pb2.JobState.Name(job.state).removeprefix("JOB_STATE_")
     return word.lower().replace("_", " ")
+
+
+def _what(job: job_service_pb2.Job) -> str:
+    return job.spec.instruction or ("(identity)" if job.spec.identity else "")
 
 
 def _frames(job: job_service_pb2.Job) -> str:

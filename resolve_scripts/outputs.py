@@ -7,6 +7,8 @@ from pathlib import Path
 
 from resolve_scripts.errors import OutputError
 
+MAX_STEM_BYTES = 120
+
 
 def next_version(folder: Path, stem: str, suffix: str) -> Path:
     """First free `<stem>_v001<suffix>`, `_v002` and so on."""
@@ -59,6 +61,8 @@ def make_folder(folder: Path) -> None:
 
 
 def file_stem(name: str) -> str:
-    """A clip's name as a file stem that every system accepts."""
+    """A clip's name as a file stem that every system accepts, of any language and length."""
     kept = "".join(letter if letter.isalnum() or letter in "-_ ." else "_" for letter in name)
-    return kept.strip(" .")[:80] or "clip"
+    # Systems count bytes, and half a letter is none.
+    short = kept.encode()[:MAX_STEM_BYTES].decode(errors="ignore")
+    return short.strip(" .") or "clip"

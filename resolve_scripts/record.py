@@ -13,7 +13,7 @@ def job_record(job: job_service_pb2.Job) -> dict[str, Any]:
     return {
         "instruction": spec.instruction,
         "seed": spec.seed,
-        "model": spec.model,
+        "model": "identity" if spec.identity else spec.model,
         "steps": spec.steps,
         "guidance_scale": spec.guidance_scale,
         "image_guidance_scale": spec.image_guidance_scale,

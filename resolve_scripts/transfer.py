@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from via.v1 import edit_pb2, job_service_pb2, media_pb2
+from via.v1 import job_service_pb2, media_pb2
 
 from resolve_scripts.client import ViaClient
 from resolve_scripts.errors import OutputError, TransferError
+from resolve_scripts.timeline.media import ImageSequence, Movie
 
 PIECE_BYTES = 1 << 20
 
@@ -20,8 +21,6 @@ Promised = job_service_pb2.JobResult | job_service_pb2.AdapterInfo
 
 class MediaDesk:
     """Names media files to one server: by path where it can read them, else by sending them once.
-
-    It also remembers the server's plan for each file, so that a file is probed once.
 
     Args:
         client: the server.
@@ -35,26 +34,48 @@ class MediaDesk:
             if shares_disk
             else ()
         )
-        self._sent: dict[Path, media_pb2.MediaSource] = {}
-        self._plans: dict[Path, edit_pb2.EditPlan] = {}
+        self._sources: dict[Path | ImageSequence, media_pb2.MediaSource] = {}
 
-    def source(self, path: Path) -> media_pb2.MediaSource:
-        """How the server knows the file at `path`, an absolute path on this machine."""
-        if any(path.resolve().is_relative_to(root) for root in self._roots):
+    def source(self, media: Path | Movie | ImageSequence) -> media_pb2.MediaSource:
+        """How the server knows media of this machine: a file, absolute, or numbered pictures."""
+        key = media.path if isinstance(media, Movie) else media
+        if key not in self._sources:
+            if isinstance(key, Path):
+                self._sources[key] = self._file_source(key)
+            else:
+                self._sources[key] = self._sequence_source(key)
+        return self._sources[key]
+
+    def reads(self, path: Path) -> bool:
+        """Whether the server reads the file at `path` in place."""
+        return any(path.resolve().is_relative_to(root) for root in self._roots)
+
+    def _file_source(self, path: Path) -> media_pb2.MediaSource:
+        if self.reads(path):
             return media_pb2.MediaSource(absolute_path=str(path.resolve()))
-        if path not in self._sent:
-            self._sent[path] = media_pb2.MediaSource(upload_id=upload_media(self._client, path))
-        return self._sent[path]
+        return media_pb2.MediaSource(upload_id=upload_media(self._client, path))
 
-    def plan(self, path: Path, spec: edit_pb2.EditSpec) -> edit_pb2.EditPlan:
-        """The server's plan for the first edit of the file at `path`; it describes the media."""
-        if path not in self._plans:
-            self._plans[path] = self._client.validate_edit(spec)
-        return self._plans[path]
+    def _sequence_source(self, pictures: ImageSequence) -> media_pb2.MediaSource:
+        rate = pictures.frame_rate
+        message = media_pb2.ImageSequence(
+            name_prefix=pictures.prefix,
+            name_suffix=pictures.suffix,
+            zero_padding=pictures.padding,
+            first_number=pictures.start_number,
+            frame_count=pictures.count,
+            frame_rate=media_pb2.Rational(num=rate.numerator, den=rate.denominator),
+        )
+        if self.reads(pictures.folder):
+            message.absolute_folder = str(pictures.folder.resolve())
+        else:
+            paths = map(pictures.path_of, range(pictures.count))
+            there = [path for path in paths if path.is_file()]
+            message.upload_id = upload_media(self._client, *there)
+        return media_pb2.MediaSource(sequence=message)
 
 
-def upload_media(client: ViaClient, path: Path) -> str:
-    """Sends a file and returns its upload id.
+def upload_media(client: ViaClient, *paths: Path) -> str:
+    """Sends a file, or the pictures of a sequence together, and returns the upload id.
 
     Raises:
         TransferError: the server received other bytes than were read.
@@ -62,15 +83,16 @@ def upload_media(client: ViaClient, path: Path) -> str:
     sha256 = hashlib.sha256()
 
     def parts() -> Iterator[job_service_pb2.UploadMediaRequest]:
-        yield job_service_pb2.UploadMediaRequest(file_name=path.name)
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                sha256.update(piece)
-                yield job_service_pb2.UploadMediaRequest(data=piece)
+        for path in paths:
+            yield job_service_pb2.UploadMediaRequest(file_name=path.name)
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    sha256.update(piece)
+                    yield job_service_pb2.UploadMediaRequest(data=piece)
 
     answer = client.upload_media(parts())
     if answer.sha256 != sha256.hexdigest():
-        raise TransferError(f"{path} arrived damaged at the server; try again")
+        raise TransferError(f"{paths[0]} arrived damaged at the server; try again")
     return answer.upload_id
 
 

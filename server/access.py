@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from server.checking import check_number
 from server.config import ServerConfig
-from server.edit_spec import MediaSource, SourceKind
+from server.edit_spec import MediaSource, SequenceName, SourceKind
 from server.errors import (
     ArgumentError,
     OutsideRootsError,
@@ -17,10 +18,14 @@ from server.errors import (
     TokenError,
     UploadNotFoundError,
 )
+from via_engine.edit_types import ImageSequence, MediaFile
 from via_engine.errors import MediaNotFoundError, MediaUnreadableError
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 MIN_TOKEN_CHARACTERS = 16
+MAX_PADDING = 12
+MAX_NUMBER = 2_000_000_000
+MAX_SEQUENCE_FRAMES = 1_000_000
 
 
 class Access:
@@ -63,6 +68,16 @@ class Access:
                 'content of its token file as metadata "authorization: Bearer TOKEN"'
             )
 
+    def media_file(self, source: MediaSource, *, field: str = "spec.source") -> MediaFile:
+        """The file, or the image sequence, a caller names in `field` of the request message.
+
+        Raises:
+            As `file_path`; OutsideRootsError too for a picture that is a link to another place.
+        """
+        if source.sequence is None:
+            return self.file_path(source, field=field)
+        return self._sequence(source, source.sequence, f"{field}.sequence")
+
     def file_path(self, source: MediaSource, *, field: str = "spec.source") -> Path:
         """The real path of the file a caller names in `field` of the request message.
 
@@ -72,18 +87,50 @@ class Access:
             UploadNotFoundError: there is no upload of that id.
             MediaNotFoundError, MediaUnreadableError: there is no regular file.
         """
-        if source.kind is SourceKind.UPLOAD:
-            path = self._upload(source.location)
-        elif source.kind is SourceKind.ROOTED_PATH:
-            folder = self._root_folder(source.root_id, field)
-            path = self._inside_roots(folder / source.location, source, field)
-        else:
-            path = self._inside_roots(Path(source.location), source, field)
+        if source.sequence is not None:
+            raise ArgumentError(
+                "an image sequence is taken as media only; name a file", field=field
+            )
+        path = self._located(source, field)
         if not path.exists():
             raise MediaNotFoundError(f"there is no file {source.location} on the server's machine")
         if not path.is_file():
             raise MediaUnreadableError(f"{source.location} is no regular file; name a file")
         return path
+
+    def _located(self, source: MediaSource, field: str) -> Path:
+        if source.kind is SourceKind.UPLOAD:
+            folder = self._upload(source.location)
+            return folder if source.sequence is not None else _only_file(folder)
+        if source.kind is SourceKind.ROOTED_PATH:
+            folder = self._root_folder(source.root_id, field)
+            return self._inside_roots(folder / source.location, source, field)
+        return self._inside_roots(Path(source.location), source, field)
+
+    def _sequence(self, source: MediaSource, name: SequenceName, field: str) -> ImageSequence:
+        _check_sequence(name, field)
+        folder = self._located(source, field)
+        if not folder.is_dir():
+            raise MediaNotFoundError(
+                f"there is no folder {source.location} on the server's machine"
+            )
+        with os.scandir(folder) as entries:
+            links = [
+                entry.path
+                for entry in entries
+                if entry.is_symlink() and entry.name.startswith(name.name_prefix)
+            ]
+        for link in links:
+            self._inside_roots(Path(link), source, field)
+        return ImageSequence(
+            folder=folder,
+            name_prefix=name.name_prefix,
+            name_suffix=name.name_suffix,
+            zero_padding=name.zero_padding,
+            first_number=name.first_number,
+            frame_count=name.frame_count,
+            frame_rate=name.frame_rate,
+        )
 
     def _inside_roots(self, path: Path, source: MediaSource, field: str) -> Path:
         if not path.is_absolute():
@@ -115,12 +162,29 @@ class Access:
     def _upload(self, upload_id: str) -> Path:
         folder = self._uploads_folder / upload_id
         if UPLOAD_ID.fullmatch(upload_id) and folder.is_dir():
-            for path in folder.iterdir():
-                return path
+            return folder
         raise UploadNotFoundError(
             f"there is no upload {upload_id!r} on this server; send the file with UploadMedia",
             metadata={"upload_id": upload_id},
         )
+
+
+def _only_file(folder: Path) -> Path:
+    first, *others = folder.iterdir()
+    if others:
+        raise MediaUnreadableError(
+            f"upload {folder.name} holds {1 + len(others)} pictures; name it as an image sequence"
+        )
+    return first
+
+
+def _check_sequence(name: SequenceName, field: str) -> None:
+    for part, text in (("name_prefix", name.name_prefix), ("name_suffix", name.name_suffix)):
+        if any(letter in text for letter in "/\\\0"):
+            raise ArgumentError(f"{text!r} names a folder", field=f"{field}.{part}")
+    check_number(f"{field}.zero_padding", name.zero_padding, 0, MAX_PADDING)
+    check_number(f"{field}.first_number", name.first_number, 0, MAX_NUMBER)
+    check_number(f"{field}.frame_count", name.frame_count, 0, MAX_SEQUENCE_FRAMES)
 
 
 def _root(name: str, folder: Path) -> Path:

@@ -31,6 +31,7 @@ from server.service import JobServicer
 from server.state_folder import held_state_folder, local_address, server_note
 from server.store import JobStore
 from server.uploads import Uploads
+from server.viewing import FrameViewer
 from server.watching import JobWatcher
 from server.worker import Worker
 from via_engine.models.catalog import ModelCatalog
@@ -182,7 +183,8 @@ def _add_services(
     watcher = JobWatcher(
         parts.ledger, parts.store, heartbeat_s=config.heartbeat_s, stopping=stopping
     )
-    jobs = JobServicer(intake=parts.intake, watcher=watcher, uploads=parts.uploads)
+    viewer = FrameViewer(access=parts.intake.access, ledger=parts.ledger, prober=parts.prober)
+    jobs = JobServicer(intake=parts.intake, watcher=watcher, uploads=parts.uploads, viewer=viewer)
     models = ModelServicer(config=config, intake=parts.intake, worker=parts.worker)
     # The generated functions carry no types.
     add_JobServiceServicer_to_server(jobs, server)  # type: ignore[no-untyped-call]

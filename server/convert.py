@@ -16,6 +16,7 @@ from server.convert_edit import (
     rational_message,
 )
 from server.convert_settings import choice_message, chosen
+from server.convert_source import media_source
 from server.errors import ArgumentError
 from server.jobs import (
     ChunkStored,
@@ -28,9 +29,10 @@ from server.jobs import (
     Progressed,
     ResultPart,
 )
+from server.viewing import FrameRequest
 from server.watching import Watched
 from server.worker_process import FramePicture
-from via_engine.edit_types import ModelCard, RootCandidate, Stage
+from via_engine.edit_types import FrameView, ModelCard, PictureFormat, RootCandidate, Stage
 
 STAGE_NUMBERS = {
     None: job_service_pb2.JOB_STAGE_UNSPECIFIED,
@@ -47,6 +49,10 @@ STATE_NUMBERS: dict[JobState, job_service_pb2.JobState] = {
 RESULT_PARTS = {
     job_service_pb2.RESULT_PART_CLIP: ResultPart.CLIP,
     job_service_pb2.RESULT_PART_ADAPTER: ResultPart.ADAPTER,
+}
+PICTURE_FORMATS = {
+    job_service_pb2.PICTURE_FORMAT_JPEG: PictureFormat.JPEG,
+    job_service_pb2.PICTURE_FORMAT_PNG: PictureFormat.PNG,
 }
 STATES = {number: state for state, number in STATE_NUMBERS.items()}
 
@@ -73,28 +79,27 @@ def result_part(number: job_service_pb2.ResultPart) -> ResultPart:
     return chosen(number, RESULT_PARTS, ResultPart.CLIP, field="part")
 
 
-async def upload_parts(
-    parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
-) -> tuple[str, AsyncIterator[bytes]]:
-    """The file name, which comes first, and the bytes that follow.
+def frame_request(message: job_service_pb2.ReadFrameRequest) -> FrameRequest:
+    """The frame asked for.
 
     Raises:
-        ArgumentError: bytes come before the name; while iterating: the name comes again.
+        ArgumentError: nothing is named that has frames, or an enum has no such number.
     """
-    async for first in parts:
-        if first.WhichOneof("part") == "file_name":
-            return first.file_name, _pieces(parts)
-        break
-    raise ArgumentError("the first message carries the name of the file", field="file_name")
+    is_result = message.WhichOneof("clip") == "job_name"
+    return FrameRequest(
+        clip=message.job_name if is_result else media_source(message.source, field="source"),
+        frame=message.frame,
+        max_side_px=message.max_side_px,
+        format_=chosen(message.format, PICTURE_FORMATS, PictureFormat.JPEG, field="format"),
+    )
 
 
-async def _pieces(
+async def upload_parts(
     parts: AsyncIterator[job_service_pb2.UploadMediaRequest],
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[str | bytes]:
+    """File names and, after each, the bytes of the file."""
     async for part in parts:
-        if part.WhichOneof("part") != "data":
-            raise ArgumentError("only the first message carries a name", field="file_name")
-        yield part.data
+        yield part.file_name if part.WhichOneof("part") == "file_name" else part.data
 
 
 def job_message(job: jobs.Job) -> job_service_pb2.Job:
@@ -204,6 +209,18 @@ def picture_message(picture: FramePicture) -> job_service_pb2.PreviewFrameRespon
         source_png=picture.source_png,
         width=picture.width,
         height=picture.height,
+    )
+
+
+def view_message(view: FrameView) -> job_service_pb2.ReadFrameResponse:
+    """A frame as it is."""
+    return job_service_pb2.ReadFrameResponse(
+        picture=view.picture,
+        width=view.width,
+        height=view.height,
+        upright_width=view.upright_width,
+        upright_height=view.upright_height,
+        media=media_message(view.media),
     )
 
 

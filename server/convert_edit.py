@@ -17,10 +17,9 @@ from server.convert_settings import (
     if_present,
     local_message,
     local_spec,
-    media_source,
     number_of,
-    source_message,
 )
+from server.convert_source import media_source, source_message
 from server.edit_spec import EditPlan, EditSpec, ResolvedSpec
 from via_engine.edit_types import (
     AttentionMode,
@@ -45,6 +44,7 @@ def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:
         frame_range=_range_if(message, "frame_range", message.frame_range),
         group_range=_range_if(message, "group_range", message.group_range),
         group_from=message.group_from,
+        identity=message.identity,
         seed=if_present(message, "seed"),
         steps=if_present(message, "steps"),
         guidance_scale=if_present(message, "guidance_scale"),
@@ -76,6 +76,7 @@ def edit_spec_message(spec: ResolvedSpec) -> edit_pb2.EditSpec:
         instruction=spec.instruction,
         group_range=None if spec.group_range is None else range_message(spec.group_range),
         group_from=spec.group_from,
+        identity=spec.identity,
         model=spec.model,
         seed=spec.seed,
         steps=spec.steps,
@@ -101,6 +102,7 @@ def plan_message(plan: EditPlan) -> edit_pb2.EditPlan:
         working_height=plan.working_height,
         estimated_duration=duration_message(plan.estimated_seconds),
         warnings=plan.warnings,
+        estimated_memory_bytes=plan.estimated_memory_bytes,
     )
 
 
@@ -114,6 +116,8 @@ def media_message(media: MediaInfo) -> media_pb2.MediaInfo:
         codec=media.codec,
         pixel_format=media.pixel_format,
         start_timecode=media.start_timecode or "",
+        identity=media.identity,
+        missing_ranges=[range_message(frames) for frames in media.missing_ranges],
     )
 
 

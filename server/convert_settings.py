@@ -1,4 +1,4 @@
-"""Sources, local and adapt settings: messages of the contract to and from the server's values."""
+"""Local and adapt settings: messages of the contract to and from the server's values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from via.v1 import adapt_pb2, edit_pb2, local_pb2, media_pb2
+from via.v1 import adapt_pb2, edit_pb2, local_pb2
 
-from server.edit_spec import AdaptSpec, LocalSpec, MediaSource, RootImageSpec, SourceKind
+from server.convert_source import media_source, source_message
+from server.edit_spec import (
+    AdaptSpec,
+    LocalSpec,
+    RootImageSpec,
+)
 from server.errors import ArgumentError
 from via_engine.edit_types import (
     AttentionMode,
@@ -29,6 +34,7 @@ Number = TypeVar("Number", bound=int)
 OUTPUT_FORMATS = {
     edit_pb2.OUTPUT_FORMAT_PRORES_422_HQ_MOV: OutputFormat.PRORES_422_HQ_MOV,
     edit_pb2.OUTPUT_FORMAT_H264_MP4: OutputFormat.H264_MP4,
+    edit_pb2.OUTPUT_FORMAT_FFV1_MKV: OutputFormat.FFV1_MKV,
 }
 ATTENTION_MODES = {
     edit_pb2.ATTENTION_MODE_GATHER_SWAP: AttentionMode.GATHER_SWAP,
@@ -78,37 +84,6 @@ def if_present(message: Message, field: str) -> T | None:
     """What the message says of an optional field, None when it says nothing."""
     value: T | None = getattr(message, field) if message.HasField(field) else None
     return value
-
-
-def media_source(message: media_pb2.MediaSource, *, field: str) -> MediaSource:
-    """The file as the caller named it.
-
-    Raises:
-        ArgumentError: it is not named at all.
-    """
-    match message.WhichOneof("source"):
-        case "absolute_path":
-            return MediaSource(kind=SourceKind.ABSOLUTE_PATH, location=message.absolute_path)
-        case "rooted_path":
-            rooted = message.rooted_path
-            return MediaSource(
-                kind=SourceKind.ROOTED_PATH,
-                location=rooted.relative_path,
-                root_id=rooted.root_id,
-            )
-        case "upload_id":
-            return MediaSource(kind=SourceKind.UPLOAD, location=message.upload_id)
-    raise ArgumentError("no file is named; give a path or an upload", field=field)
-
-
-def source_message(source: MediaSource) -> media_pb2.MediaSource:
-    """The file as the caller named it."""
-    if source.kind is SourceKind.ROOTED_PATH:
-        rooted = media_pb2.RootedPath(root_id=source.root_id, relative_path=source.location)
-        return media_pb2.MediaSource(rooted_path=rooted)
-    if source.kind is SourceKind.UPLOAD:
-        return media_pb2.MediaSource(upload_id=source.location)
-    return media_pb2.MediaSource(absolute_path=source.location)
 
 
 def local_spec(message: local_pb2.LocalSettings) -> LocalSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
 
 from via_engine.edit_types import (
@@ -30,6 +31,8 @@ from via_engine.edit_types import (
     SwapLayers,
 )
 
+IDENTITY = "(identity)"
+
 
 class SourceKind(Enum):
     """How a caller names a file."""
@@ -40,15 +43,32 @@ class SourceKind(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MediaSource:
-    """A file as the caller named it.
+class SequenceName:
+    """How the pictures of a sequence are called; fields as in the engine's `ImageSequence`.
 
-    `location` is an absolute path, a path below the root `root_id`, or an upload id.
+    A `frame_count` of 0 goes up to the last number there is.
+    """
+
+    name_prefix: str
+    name_suffix: str
+    zero_padding: int
+    first_number: int
+    frame_count: int
+    frame_rate: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaSource:
+    """A file as the caller named it, or an image sequence.
+
+    `location` is an absolute path, a path below the root `root_id`, or an upload id; with
+    `sequence` it is the folder of the pictures.
     """
 
     kind: SourceKind
     location: str
     root_id: str = ""
+    sequence: SequenceName | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +142,7 @@ class EditSpec:
     frame_range: FrameRange | None = None
     group_range: FrameRange | None = None
     group_from: str = ""
+    identity: bool = False
     seed: int | None = None
     steps: int | None = None
     guidance_scale: float | None = None
@@ -155,6 +176,7 @@ class ResolvedSpec:
     group_range: FrameRange | None
     group_from: str = ""
     look_source: LookSource | None = None
+    identity: bool = False
     seed: int
     steps: int
     guidance_scale: float
@@ -167,6 +189,11 @@ class ResolvedSpec:
     adapt: AdaptSpec | None = None
     output_format: OutputFormat
     files: tuple[NamedFile, ...] = ()
+
+    @property
+    def pace_name(self) -> str:
+        """Under which its pace is remembered: that of the model, or of edits without one."""
+        return IDENTITY if self.identity else self.model
 
     def sources(self) -> tuple[MediaSource, ...]:
         """All files the edit names, the media first."""
@@ -182,10 +209,12 @@ class ResolvedSpec:
         """The same edit in the engine's words, going on after `finished_chunks`."""
         return EditRequest(
             media_path=media.path,
+            sequence=media.sequence,
             media_identity=media.identity,
             frame_range=self.frame_range,
             group_range=self.group_range,
             look_source=self.look_source,
+            identity=self.identity,
             instruction=self.instruction,
             model=self.model,
             seed=self.seed,
@@ -267,7 +296,7 @@ class Attachments:
 
 @dataclass(frozen=True, kw_only=True)
 class EditPlan:
-    """What an edit would do. Working size in pixels; time in seconds, None until measured."""
+    """What an edit would do. Working size in pixels; time and memory are None until measured."""
 
     spec: ResolvedSpec
     media: MediaInfo
@@ -275,3 +304,12 @@ class EditPlan:
     working_height: int
     estimated_seconds: float | None
     warnings: tuple[str, ...]
+    estimated_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What edits with a model took last; memory at the most, 0 when it was not measured."""
+
+    seconds_per_frame_step: float
+    peak_memory_bytes: int = 0

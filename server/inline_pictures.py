@@ -40,10 +40,11 @@ async def _kept(picture: bytes, uploads: Uploads, *, field: str) -> str:
             field=field,
         )
     name = f"{hashlib.sha256(picture).hexdigest()[:16]}.picture"
-    receipt = await uploads.receive(name, _pieces(picture))
+    receipt = await uploads.receive(_parts(name, picture))
     return receipt.upload_id
 
 
-async def _pieces(picture: bytes) -> AsyncIterator[bytes]:
+async def _parts(name: str, picture: bytes) -> AsyncIterator[str | bytes]:
+    yield name
     for start in range(0, len(picture), MAX_PIECE_BYTES):
         yield picture[start : start + MAX_PIECE_BYTES]

@@ -12,12 +12,12 @@ from server.access import Access
 from server.attachments import AttachmentReader
 from server.checking import check_frame, check_number
 from server.dispatch import Dispatcher
-from server.edit_spec import EditPlan, EditSpec
+from server.edit_spec import IDENTITY, EditPlan, EditSpec
 from server.errors import ArgumentError, EngineFaultError
 from server.jobs import Job, job_id
 from server.json_values import to_json
 from server.ledger import JobLedger
-from server.planning import check_instruction, plan_edit
+from server.planning import check_words, plan_edit, plan_identity
 from server.probing import MediaProber
 from server.store import JobStore
 from server.worker_process import (
@@ -28,7 +28,7 @@ from server.worker_process import (
     ProposeRoots,
     RootProposal,
 )
-from via_engine.edit_types import LookSource, ModelCard, RootCandidate
+from via_engine.edit_types import LookSource, MediaInfo, ModelCard, RootCandidate
 from via_engine.models.catalog import ModelCatalog
 
 MAX_REQUEST_ID_CHARACTERS = 128
@@ -55,11 +55,13 @@ class Intake:
             ViaEngineError, ViaServerError: it cannot be done; the message says why.
         """
         # What needs no file comes first: nobody waits for a file to hear of an empty instruction.
-        check_instruction(spec.instruction)
+        check_words(spec)
         lender = await self._lender(spec)
+        if spec.identity:
+            pace = await asyncio.to_thread(self.store.pace, IDENTITY)
+            return plan_identity(spec, media=await self._probed(spec), pace=pace)
         card = self.card(spec.model or (lender.spec.model if lender else None))
-        path = await asyncio.to_thread(self.access.file_path, spec.source)
-        media = await self.prober.probe(path)
+        media = await self._probed(spec)
         pace = await asyncio.to_thread(self.store.pace, card.name)
         return plan_edit(
             spec,
@@ -95,6 +97,7 @@ class Intake:
         Raises:
             ViaEngineError, ViaServerError: it cannot be done; the message says why.
         """
+        _check_has_model(spec)
         plan = await self.plan(spec)
         check_frame(frame, plan.media)
         request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
@@ -113,6 +116,7 @@ class Intake:
         Raises:
             ViaEngineError, ViaServerError: it cannot be done; the message says why.
         """
+        _check_has_model(spec)
         check_number("count", count, 0, MAX_PROPOSED_ROOTS)
         plan = await self.plan(spec)
         request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
@@ -138,6 +142,10 @@ class Intake:
         """
         return self.catalog.cards[0] if model is None else self.catalog.card(model)
 
+    async def _probed(self, spec: EditSpec) -> MediaInfo:
+        media_file = await asyncio.to_thread(self.access.media_file, spec.source)
+        return await self.prober.probe(media_file)
+
     async def _lender(self, spec: EditSpec) -> Job | None:
         """The job whose look the edit shares, if it names one."""
         if not spec.group_from:
@@ -155,7 +163,17 @@ class Intake:
             return lender.spec.look_source
         return LookSource(
             media_path=lender.media.path,
+            sequence=lender.media.sequence,
             media_identity=lender.media.identity,
             frame_range=lender.spec.frame_range,
             group_range=lender.spec.group_range,
+        )
+
+
+def _check_has_model(spec: EditSpec) -> None:
+    if spec.identity:
+        raise ArgumentError(
+            "an identity edit changes nothing, so there is nothing to try; ReadFrame shows frames "
+            "as they are",
+            field="spec.identity",
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from server.checking import MAX_SCALE, check_adapt, check_local, check_number
-from server.edit_spec import Attachments, EditPlan, EditSpec, ResolvedSpec
+from server.checking import MAX_SCALE, check_adapt, check_local, check_number, upright_size
+from server.edit_spec import Attachments, EditPlan, EditSpec, Pace, ResolvedSpec
 from server.errors import ArgumentError
 from via_engine.config import DEFAULT_GROUP_SIZE, MAX_INSTRUCTION_CHARACTERS
-from via_engine.edit_types import FrameRange, LookSource, MediaInfo, ModelCard
-from via_engine.errors import InstructionError, RangeError
+from via_engine.edit_types import FrameRange, LookSource, MediaInfo, ModelCard, OutputFormat
+from via_engine.errors import InstructionError, MediaNotFoundError, RangeError
+from via_engine.picture.rate import matroska_keeps
 from via_engine.schedule import clip_working_size
 
 T = TypeVar("T")
 
 MAX_STEPS = 1_000
 MAX_GROUP_SIZE = 64
+MISSING_SHOWN = 5
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ, HLG
 
 
@@ -34,12 +36,22 @@ def check_instruction(instruction: str) -> None:
         )
 
 
+def check_words(spec: EditSpec) -> None:
+    """Refuses an instruction that no model could follow; an identity edit may have none.
+
+    Raises:
+        InstructionError: the instruction is blank or too long.
+    """
+    if spec.instruction or not spec.identity:
+        check_instruction(spec.instruction)
+
+
 def plan_edit(
     spec: EditSpec,
     *,
     media: MediaInfo,
     card: ModelCard,
-    pace: float | None,
+    pace: Pace | None,
     attached: Attachments = Attachments(),  # noqa: B008 - frozen
     look_source: LookSource | None = None,
 ) -> EditPlan:
@@ -48,7 +60,7 @@ def plan_edit(
     Args:
         media: what the file that `spec.source` names holds.
         card: the model asked for, or the default one.
-        pace: seconds the model last took per frame and step; None before the first time.
+        pace: what the model took last; None before the first time.
         attached: the files the edit names beside the media.
         look_source: what the job `spec.group_from` lends.
 
@@ -70,8 +82,58 @@ def plan_edit(
         media=media,
         working_width=width,
         working_height=height,
-        estimated_seconds=None if pace is None else pace * frame_steps,
+        estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frame_steps,
         warnings=_warnings(spec, resolved, media=media, card=card),
+        estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
+    )
+
+
+def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> EditPlan:
+    """What an identity edit would do: all frames pass through at the media's own size.
+
+    Args:
+        media: what the file that `spec.source` names holds.
+        pace: what identity edits took last; None before the first time.
+
+    Raises:
+        RangeError: the range reaches outside the media.
+        MediaNotFoundError: frames of the range have no picture.
+        ArgumentError: a setting makes no sense without a model.
+    """
+    for field, is_given in (
+        ("local.own_mask", spec.local.has_own_mask),
+        ("adapt", spec.adapt is not None),
+        ("group_from", bool(spec.group_from)),
+    ):
+        if is_given:
+            raise ArgumentError(
+                "an identity edit runs no model and changes nothing; leave this out",
+                field=f"spec.{field}",
+            )
+    resolved = ResolvedSpec(
+        source=spec.source,
+        identity=True,
+        instruction=spec.instruction,
+        model="",
+        frame_range=_inside(spec.frame_range, media),
+        group_range=None,
+        seed=0,
+        steps=1,
+        guidance_scale=1.0,
+        image_guidance_scale=1.0,
+        group_size=1,
+        output_format=_written(spec.output_format, media),
+    )
+    frames = resolved.frame_range.frame_count
+    width, height = upright_size(media)
+    return EditPlan(
+        spec=resolved,
+        media=media,
+        working_width=width,
+        working_height=height,
+        estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frames,
+        warnings=_media_warnings(media),
+        estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
     )
 
 
@@ -117,7 +179,7 @@ def _resolve(
         swap_steps=spec.swap_steps,
         local=spec.local,
         adapt=spec.adapt,
-        output_format=spec.output_format,
+        output_format=_written(spec.output_format, media),
         files=attached.files,
     )
 
@@ -137,6 +199,23 @@ def _default(value: T | None, default: T) -> T:
 
 
 def _inside(asked: FrameRange | None, media: MediaInfo) -> FrameRange:
+    frames = _within(asked, media)
+    lacking = [missing for missing in media.missing_ranges if missing.overlaps(frames)]
+    if lacking and media.sequence is not None:
+        first = media.sequence.first_number
+        told = ", ".join(
+            f"{first + each.start_frame} to {first + each.end_frame_exclusive - 1}"
+            for each in lacking[:MISSING_SHOWN]
+        )
+        raise MediaNotFoundError(
+            f"{media.path.name} lacks the pictures {told}"
+            f"{' and more' if len(lacking) > MISSING_SHOWN else ''}; render them again, or choose "
+            "a range without them"
+        )
+    return frames
+
+
+def _within(asked: FrameRange | None, media: MediaInfo) -> FrameRange:
     if asked is None:
         return media.frame_range
     if not media.frame_range.contains(asked):
@@ -148,6 +227,15 @@ def _inside(asked: FrameRange | None, media: MediaInfo) -> FrameRange:
     return asked
 
 
+def _written(output_format: OutputFormat, media: MediaInfo) -> OutputFormat:
+    if output_format is OutputFormat.FFV1_MKV and not matroska_keeps(media.frame_rate):
+        raise ArgumentError(
+            f"Matroska cannot say {media.frame_rate} frames per second exactly; choose ProRes",
+            field="spec.output_format",
+        )
+    return output_format
+
+
 def _warnings(
     spec: EditSpec, resolved: ResolvedSpec, *, media: MediaInfo, card: ModelCard
 ) -> tuple[str, ...]:
@@ -157,13 +245,7 @@ def _warnings(
             f"The group has {resolved.group_size} frames instead of {spec.group_size}: there are "
             "no more to gather from, so all are used."
         )
-    if media.is_interlaced:
-        found.append("The media is interlaced; its frames are edited as if they were progressive.")
-    if media.is_variable_rate:
-        found.append(
-            f"The media has a variable frame rate; the result runs at {media.frame_rate} frames "
-            "per second throughout."
-        )
+    found += _media_warnings(media)
     if media.colour.transfer in HDR_TRANSFERS:
         found.append(
             "The media is HDR (PQ or HLG); the model was made for standard range, so look at a "
@@ -174,4 +256,19 @@ def _warnings(
             f"Model {card.name} was trained on a small world of its own and knows few "
             "instructions; on real footage name a real checkpoint with --model."
         )
+    return tuple(found)
+
+
+def _media_warnings(media: MediaInfo) -> tuple[str, ...]:
+    found = []
+    if media.is_interlaced:
+        found.append("The media is interlaced; its frames are edited as if they were progressive.")
+    if media.is_variable_rate:
+        found.append(
+            f"The media has a variable frame rate; the result runs at {media.frame_rate} frames "
+            "per second throughout."
+        )
+    if media.missing_ranges:
+        count = sum(missing.frame_count for missing in media.missing_ranges)
+        found.append(f"The sequence lacks {count} of its {media.frame_count} pictures.")
     return tuple(found)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
-from via_engine.edit_types import MediaInfo
-from via_engine.errors import MediaError, MediaUnreadableError
+from via_engine.edit_types import FrameView, ImageSequence, MediaFile, MediaInfo, PictureFormat
+from via_engine.errors import MediaError, MediaUnreadableError, RangeError
 
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
 
@@ -31,28 +31,60 @@ class PictureSize:
     height: int
 
 
-Found = TypeVar("Found", MediaInfo, PictureSize)
+@dataclass(frozen=True, kw_only=True)
+class FrameFile:
+    """A frame of a clip to be shown; answered by `FrameView`."""
+
+    media_file: MediaFile
+    frame: int
+    max_side_px: int
+    format_: PictureFormat
+
+
+Asked = Path | ImageSequence | PictureFile | FrameFile
+Found = TypeVar("Found", MediaInfo, PictureSize, FrameView)
 
 
 def run_prober(connection: Connection) -> None:
-    """Answers every path with its MediaInfo, every PictureFile with its PictureSize, or both with
-    a MediaError, until the server is gone.
+    """Answers every path and sequence with its MediaInfo, every PictureFile with its PictureSize,
+    every FrameFile with its FrameView, or each with what is wrong, until the server is gone.
     """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
+    from via_engine.picture.frame_view import view_frame  # noqa: PLC0415
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
 
-    while isinstance(asked := inbox.next_message(), Path | PictureFile):
-        path = asked if isinstance(asked, Path) else asked.path
+    def found(asked: Asked) -> MediaInfo | PictureSize | FrameView:
+        match asked:
+            case PictureFile(path=path):
+                return _picture_size(path)
+            case FrameFile(media_file=file, frame=frame, max_side_px=side, format_=format_):
+                return view_frame(file, frame, max_side_px=side, format_=format_)
+            case Path() | ImageSequence():
+                return probe_media(asked)
+
+    while isinstance(asked := inbox.next_message(), Asked):
+        path = _name_of(asked)
         try:
-            found = probe_media(path) if isinstance(asked, Path) else _picture_size(path)
-        except MediaError as error:
+            connection.send(found(asked))
+        except (MediaError, RangeError) as error:
             connection.send(error)
         except Exception as error:  # libraries of codecs raise whatever they like
-            kind = "video" if isinstance(asked, Path) else "a picture"
+            kind = "a picture" if isinstance(asked, PictureFile) else "video"
             connection.send(MediaUnreadableError(f"{path} cannot be read as {kind}: {error!r}"))
-        else:
-            connection.send(found)
+
+
+def _name_of(asked: Asked) -> Path:
+    """What to call it in a message."""
+    match asked:
+        case PictureFile(path=path):
+            return path
+        case FrameFile(media_file=file):
+            return _name_of(file)
+        case ImageSequence():
+            return asked.pattern
+        case Path():
+            return asked
 
 
 def _picture_size(path: Path) -> PictureSize:
@@ -81,13 +113,13 @@ class MediaProber:
         """Starts the process, so that the first file need not wait for it."""
         self._started()
 
-    async def probe(self, path: Path) -> MediaInfo:
-        """What the file holds.
+    async def probe(self, media_file: MediaFile) -> MediaInfo:
+        """What the file or the sequence holds.
 
         Raises:
             MediaError: the file is missing, no video, damaged, or took too long.
         """
-        return await self._look(path, path, MediaInfo)
+        return await self._look(media_file, MediaInfo)
 
     async def picture_size(self, path: Path) -> tuple[int, int]:
         """Width and height in pixels of a picture that can be read to its end.
@@ -95,8 +127,17 @@ class MediaProber:
         Raises:
             MediaError: the file is missing, no picture, damaged, or took too long.
         """
-        size = await self._look(PictureFile(path=path), path, PictureSize)
+        size = await self._look(PictureFile(path=path), PictureSize)
         return size.width, size.height
+
+    async def view(self, asked: FrameFile) -> FrameView:
+        """A frame as a picture.
+
+        Raises:
+            RangeError: the clip does not have the frame.
+            MediaError: the file is missing, no video, damaged, or took too long.
+        """
+        return await self._look(asked, FrameView)
 
     def close(self) -> None:
         """Ends the process."""
@@ -104,12 +145,12 @@ class MediaProber:
         if self._process is not None:
             self._process.stop()
 
-    async def _look(self, asked: object, path: Path, kind: type[Found]) -> Found:
+    async def _look(self, asked: Asked, kind: type[Found]) -> Found:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._answer, asked, path, kind)
+        return await loop.run_in_executor(self._thread, self._answer, asked, kind)
 
-    def _answer(self, asked: object, path: Path, kind: type[Found]) -> Found:
-        process = self._started()
+    def _answer(self, asked: Asked, kind: type[Found]) -> Found:
+        process, path = self._started(), _name_of(asked)
         try:
             process.send(asked)
             found = process.receive(self._timeout_s)
@@ -120,7 +161,7 @@ class MediaProber:
             ) from error
         if isinstance(found, kind):
             return found
-        if isinstance(found, MediaError):
+        if isinstance(found, MediaError | RangeError):
             raise found
         process.kill()
         raise MediaUnreadableError(

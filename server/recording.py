@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from server.edit_spec import Pace
 from server.errors import EngineFaultError
 from server.jobs import (
     AdapterInfo,
@@ -96,7 +97,11 @@ class JobRecorder:
             )
         result = _job_result(self._job, self._result)
         if self._pace > 0:
-            self._store.set_pace(self._job.spec.model, self._pace / self._job.spec.steps)
+            pace = Pace(
+                seconds_per_frame_step=self._pace / self._job.spec.steps,
+                peak_memory_bytes=self._result.peak_memory_bytes,
+            )
+            self._store.set_pace(self._job.spec.pace_name, pace)
         self._ledger.begin_running(self._job.id)
         self._ledger.move(
             self._job.id, JobState.SUCCEEDED, change=lambda job: replace(job, result=result)
@@ -146,7 +151,7 @@ class JobRecorder:
     def _store_adapter(self, event: EditorAdapted) -> None:
         adapter = AdapterInfo(
             path=event.path,
-            file_name=f"{self._job.media.path.stem}_via{event.path.suffix}",
+            file_name=f"{self._job.media.stem}_via{event.path.suffix}",
             root_frame=event.root_frame,
             steps=event.steps,
             reused=event.reused,
@@ -185,7 +190,7 @@ class JobRecorder:
 def _job_result(job: Job, result: EditResult) -> JobResult:
     return JobResult(
         path=result.path,
-        file_name=f"{job.media.path.stem}_via{job.spec.output_format.suffix}",
+        file_name=f"{job.media.stem}_via{job.spec.output_format.suffix}",
         size_bytes=result.size_bytes,
         sha256=result.sha256,
         frame_count=result.frame_count,

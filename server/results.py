@@ -22,13 +22,7 @@ async def read_result(
         ArgumentError, OffsetError: the piece asked for does not exist.
         ResultMissingError: the file is gone.
     """
-    path, size_bytes = _clip_file(job) if part is ResultPart.CLIP else _adapter_file(job)
-    if not path.is_file() or path.stat().st_size != size_bytes:
-        raise ResultMissingError(
-            f"the {part.value} of {job.name} is no longer on the server's disk; submit the edit "
-            "again",
-            metadata={"job": job.name},
-        )
+    path, size_bytes = result_file(job, part)
     if limit_bytes < 0:
         raise ArgumentError(f"{limit_bytes} is negative; 0 reads to the end", field="limit_bytes")
     if not 0 <= offset_bytes <= size_bytes:
@@ -41,6 +35,23 @@ async def read_result(
         file.seek(offset_bytes)
         while piece := await asyncio.to_thread(file.read, min(PIECE_BYTES, end - file.tell())):
             yield piece
+
+
+def result_file(job: Job, part: ResultPart) -> tuple[Path, int]:
+    """Where the part lies, and its size in bytes.
+
+    Raises:
+        JobStateError: the job has no such part, or not yet.
+        ResultMissingError: the file is gone.
+    """
+    path, size_bytes = _clip_file(job) if part is ResultPart.CLIP else _adapter_file(job)
+    if not path.is_file() or path.stat().st_size != size_bytes:
+        raise ResultMissingError(
+            f"the {part.value} of {job.name} is no longer on the server's disk; submit the edit "
+            "again",
+            metadata={"job": job.name},
+        )
+    return path, size_bytes
 
 
 def _clip_file(job: Job) -> tuple[Path, int]:

@@ -17,11 +17,13 @@ from via.v1.job_service_pb2_grpc import JobServiceServicer
 
 from server.convert import (
     candidate_message,
+    frame_request,
     job_message,
     picture_message,
     result_part,
     states,
     upload_parts,
+    view_message,
     watch_message,
 )
 from server.convert_edit import edit_spec, plan_message
@@ -33,6 +35,7 @@ from server.paging import page_limit, page_start, page_token
 from server.results import read_result
 from server.root_sheet import root_sheet
 from server.uploads import Uploads
+from server.viewing import FrameViewer
 from server.watching import JobWatcher
 
 Context = aio.ServicerContext[Any, Any]
@@ -45,6 +48,7 @@ class JobServicer(JobServiceServicer):
     intake: Intake
     watcher: JobWatcher
     uploads: Uploads
+    viewer: FrameViewer
 
     async def CreateJob(
         self, request: messages.CreateJobRequest, context: Context
@@ -121,6 +125,12 @@ class JobServicer(JobServiceServicer):
         picture = await self.intake.preview(await self._spec(request.spec), request.frame)
         return picture_message(picture)
 
+    async def ReadFrame(
+        self, request: messages.ReadFrameRequest, context: Context
+    ) -> messages.ReadFrameResponse:
+        """Shows a single frame as it is."""
+        return view_message(await self.viewer.view(frame_request(request)))
+
     async def ProposeRoots(
         self, request: messages.ProposeRootsRequest, context: Context
     ) -> AsyncIterator[messages.ProposeRootsResponse]:
@@ -136,8 +146,7 @@ class JobServicer(JobServiceServicer):
         self, request_iterator: AsyncIterator[messages.UploadMediaRequest], context: Context
     ) -> messages.UploadMediaResponse:
         """Takes a file."""
-        file_name, pieces = await upload_parts(request_iterator)
-        receipt = await self.uploads.receive(file_name, pieces)
+        receipt = await self.uploads.receive(upload_parts(request_iterator))
         return messages.UploadMediaResponse(
             upload_id=receipt.upload_id, size_bytes=receipt.size_bytes, sha256=receipt.sha256
         )

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from server.edit_spec import Pace
 from server.errors import StateDamagedError, StateFolderError, StateTooNewError
 from server.jobs import (
     ChunkStored,
@@ -33,7 +34,7 @@ from server.json_values import from_json, to_json
 from via_engine.edit_types import FinishedChunk, FrameRange
 from via_engine.errors import DiskFullError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE jobs (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -64,7 +65,8 @@ CREATE TABLE chunks (
 ) WITHOUT ROWID;
 CREATE TABLE paces (
     model TEXT PRIMARY KEY,
-    seconds_per_frame_step REAL NOT NULL
+    seconds_per_frame_step REAL NOT NULL,
+    peak_memory_bytes INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 """
 # From version 1, whose edits said `independent_frames` instead of an attention mode.
@@ -78,6 +80,7 @@ UPDATE {table} SET record = json_set(
 MIGRATIONS = {
     1: ATTENTION_OF_VERSION_1.format(table="jobs", spec="$.spec")
     + ATTENTION_OF_VERSION_1.format(table="events", spec="$.job.spec"),
+    2: "ALTER TABLE paces ADD COLUMN peak_memory_bytes INTEGER NOT NULL DEFAULT 0;",
 }
 EVENT_KINDS: dict[str, type[JobEvent]] = {
     "job": JobChanged,
@@ -242,17 +245,19 @@ class JobStore:
         with self._transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
 
-    def pace(self, model: str) -> float | None:
-        """Seconds the model last took per frame and step."""
-        rows = self._read("SELECT seconds_per_frame_step FROM paces WHERE model = ?", model)
-        return float(rows[0][0]) if rows else None
+    def pace(self, model: str) -> Pace | None:
+        """What the model took last."""
+        columns = "seconds_per_frame_step, peak_memory_bytes"
+        rows = self._read(f"SELECT {columns} FROM paces WHERE model = ?", model)
+        if not rows:
+            return None
+        return Pace(seconds_per_frame_step=float(rows[0][0]), peak_memory_bytes=int(rows[0][1]))
 
-    def set_pace(self, model: str, seconds_per_frame_step: float) -> None:
-        """Remembers how fast the model was."""
+    def set_pace(self, model: str, pace: Pace) -> None:
+        """Remembers what the model took."""
+        row = (model, pace.seconds_per_frame_step, pace.peak_memory_bytes)
         with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO paces VALUES (?, ?)", (model, seconds_per_frame_step)
-            )
+            connection.execute("INSERT OR REPLACE INTO paces VALUES (?, ?, ?)", row)
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -267,7 +272,8 @@ class JobStore:
                 f"{self._path} was written by a newer Via (schema {version}, this one knows "
                 f"{SCHEMA_VERSION}); update Via or choose another state folder"
             )
-        steps = SCHEMA if version == 0 else "".join(MIGRATIONS.values())
+        since = (step for number, step in MIGRATIONS.items() if number >= version)
+        steps = SCHEMA if version == 0 else "".join(since)
         if version < SCHEMA_VERSION:
             connection.executescript(
                 f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"

@@ -33,34 +33,38 @@ class Receipt:
 
 
 class Uploads:
-    """The folder of uploads, one folder each, named by its id and holding one file."""
+    """The folder of uploads, one folder each, named by its id and holding what was sent."""
 
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
 
-    async def receive(self, file_name: str, pieces: AsyncIterator[bytes]) -> Receipt:
-        """Stores the pieces in order; the file is durable when this returns.
+    async def receive(self, parts: AsyncIterator[str | bytes]) -> Receipt:
+        """Stores files; they are durable when this returns.
+
+        Args:
+            parts: the name of a file, then its bytes in pieces; then, perhaps, the next name.
 
         Raises:
-            ArgumentError: the name is more than a name, or a piece is too large.
+            ArgumentError: a name is more than a name or comes twice, or a piece is too large.
             UploadTooLargeError: more bytes came than this server takes.
             DiskFullError: no space is left.
         """
-        check_file_name(file_name)
         # The folder gets its final name once all is there.
         partial = self._folder / f"{secrets.token_hex(16)}{PARTIAL_SUFFIX}"
         try:
             partial.mkdir(parents=True)
-            size_bytes, sha256 = await self._write(partial / file_name, pieces)
-            upload_id = self._publish(partial, f"{sha256}/{file_name}")
+            written = await self._write(partial, parts)
+            upload_id = self._publish(partial, "\n".join(written.contents))
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
             raise DiskFullError(f"no space is left for uploads in {self._folder}") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return Receipt(upload_id=upload_id, size_bytes=size_bytes, sha256=sha256)
+        return Receipt(
+            upload_id=upload_id, size_bytes=written.size_bytes, sha256=written.digest.hexdigest()
+        )
 
     def clean(self, *, used: Collection[str]) -> None:
         """Removes halves of uploads, and day-old ones that no job in `used` names."""
@@ -83,16 +87,21 @@ class Uploads:
             partial.rename(folder)
         return upload_id
 
-    async def _write(self, path: Path, pieces: AsyncIterator[bytes]) -> tuple[int, str]:
-        digest, size_bytes = hashlib.sha256(), 0
-        with path.open("wb") as file:
-            async for piece in pieces:
-                size_bytes += len(piece)
-                self._check_size(len(piece), size_bytes)
-                digest.update(piece)
-                await asyncio.to_thread(file.write, piece)
-            await asyncio.to_thread(_flush, file)
-        return size_bytes, digest.hexdigest()
+    async def _write(self, folder: Path, parts: AsyncIterator[str | bytes]) -> _Written:
+        written = _Written(folder)
+        try:
+            async for part in parts:
+                if isinstance(part, str):
+                    await asyncio.to_thread(written.begin, part)
+                    continue
+                self._check_size(len(part), written.size_bytes + len(part))
+                await asyncio.to_thread(written.add, part)
+            await asyncio.to_thread(written.end)
+        finally:
+            written.close()
+        if not written.contents:
+            raise ArgumentError("nothing was sent", field="file_name")
+        return written
 
     def _check_size(self, piece_bytes: int, size_bytes: int) -> None:
         if piece_bytes > MAX_PIECE_BYTES:
@@ -105,6 +114,56 @@ class Uploads:
                 "shorter clip, or put the file below one of its media roots",
                 metadata={"limit_bytes": str(self._max_bytes)},
             )
+
+
+class _Written:
+    """Files that are being written to a folder, one after another.
+
+    Attributes:
+        size_bytes, digest: of all bytes so far, in order.
+        contents: SHA-256 and name of each finished file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.size_bytes = 0
+        self.digest = hashlib.sha256()
+        self.contents: list[str] = []
+        self._folder = folder
+        self._file: BinaryIO | None = None
+        self._file_digest = hashlib.sha256()
+
+    def begin(self, file_name: str) -> None:
+        """Ends the file before and begins the next one."""
+        check_file_name(file_name)
+        self.end()
+        path = self._folder / file_name
+        if path.exists():
+            raise ArgumentError(f"{file_name!r} was sent twice", field="file_name")
+        self._file = path.open("wb")
+        self._file_digest = hashlib.sha256()
+
+    def add(self, piece: bytes) -> None:
+        """Adds bytes to the file begun last."""
+        if self._file is None:
+            raise ArgumentError("the first message carries the name of the file", field="file_name")
+        self._file.write(piece)
+        for digest in (self.digest, self._file_digest):
+            digest.update(piece)
+        self.size_bytes += len(piece)
+
+    def end(self) -> None:
+        """Makes the file begun last durable."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self.contents.append(f"{self._file_digest.hexdigest()}/{Path(self._file.name).name}")
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file; safe to repeat."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def check_file_name(file_name: str) -> None:
@@ -121,8 +180,3 @@ def check_file_name(file_name: str) -> None:
             f"{MAX_NAME_BYTES} bytes long",
             field="file_name",
         )
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -11,6 +11,8 @@ from hypothesis import settings
 
 # A loaded machine is slow, which says nothing about the code.
 settings.register_profile("via", deadline=None)
+# `pytest --hypothesis-profile=thorough` runs every property test 5,000 times.
+settings.register_profile("thorough", settings.get_profile("via"), max_examples=5000)
 settings.load_profile("via")
 
 ROOT = Path(__file__).resolve().parent.parent

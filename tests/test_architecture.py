@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,18 +61,39 @@ STARTER_ORDER: list[set[str]] = [
 SERVER_ORDER: list[set[str]] = [
     {"errors"},
     {"config", "edit_spec"},
-    {"json_values", "jobs", "child", "checking", "convert_settings"},
-    {"planning", "store", "worker_process", "access", "state_folder", "paging"},
-    {"ledger", "worker", "probing", "uploads"},
-    {"recording", "watching", "attachments", "inline_pictures"},
+    {"json_values", "jobs", "child", "checking", "convert_source"},
+    {"convert_settings", "planning", "store", "worker_process", "access", "state_folder", "paging"},
+    {"ledger", "worker", "probing", "uploads", "results"},
+    {"recording", "watching", "attachments", "inline_pictures", "viewing"},
     {"dispatch"},
     {"intake"},
     {"convert_edit"},
-    {"convert", "interceptor", "results", "root_sheet"},
+    {"convert", "interceptor", "root_sheet"},
     {"service", "model_service"},
     {"app"},
     {"cli"},
     {"__main__"},
+]
+BATCH_ORDER: list[set[str]] = [
+    {"request", "kept_renders", "relink"},
+    {"found_clip"},
+    {"asked", "clip_plan"},
+    {"renders", "report_pictures"},
+    {"planned_batch", "overall_progress"},
+    {"rendering"},
+    {"outcomes"},
+    {"dry_run", "report_page"},
+    {"report_files"},
+]
+TIMELINE_ORDER: list[set[str]] = [
+    {"mapping", "paths", "rates", "retime", "versions"},
+    {"numbered", "record"},
+    {"media"},
+    {"adapters", "clip_edit"},
+    {"formats", "need", "selection"},
+    {"sheet", "via_clip"},
+    {"conform"},
+    {"place", "select"},
 ]
 
 
@@ -122,6 +144,8 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("via_engine", ENGINE_ORDER),
         ("via_engine/starter", STARTER_ORDER),
         ("server", SERVER_ORDER),
+        ("resolve_scripts/batch", BATCH_ORDER),
+        ("resolve_scripts/timeline", TIMELINE_ORDER),
     ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
@@ -206,3 +230,9 @@ def test_stubs_are_fresh() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent for package in OWN_IMPORTS for path in sources(package)}
+    assert {name(folder).replace("/", ".") for folder in folders} <= set(listed)

@@ -69,11 +69,20 @@ class OutputFormat(Enum):
 
     PRORES_422_HQ_MOV = "prores_422_hq_mov"
     H264_MP4 = "h264_mp4"
+    FFV1_MKV = "ffv1_mkv"
+    """Lossless, in the sampling of the source: what an edit leaves alone comes back bit for bit."""
 
     @property
     def suffix(self) -> str:
         """File suffix with its dot."""
-        return ".mp4" if self is OutputFormat.H264_MP4 else ".mov"
+        return _SUFFIXES[self]
+
+
+_SUFFIXES = {
+    OutputFormat.PRORES_422_HQ_MOV: ".mov",
+    OutputFormat.H264_MP4: ".mp4",
+    OutputFormat.FFV1_MKV: ".mkv",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +99,48 @@ class ColourTags:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageSequence:
+    """Numbered pictures in one folder as one clip; media frame 0 is the picture `first_number`.
+
+    Attributes:
+        folder: where they lie.
+        name_prefix, name_suffix: file name before and after the number.
+        zero_padding: digits the number is filled up to with zeros; 0 for none.
+        first_number: number of media frame 0.
+        frame_count: length of the clip; numbers without a file are missing frames.
+        frame_rate: frames per second.
+    """
+
+    folder: Path
+    name_prefix: str
+    name_suffix: str
+    zero_padding: int
+    first_number: int
+    frame_count: int
+    frame_rate: Fraction
+
+    @property
+    def pattern(self) -> Path:
+        """The pictures as one name, such as "shot.####.png"; for people, there is no such file."""
+        number = "#" * max(1, self.zero_padding)
+        return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
+
+    def path_of(self, frame: int) -> Path:
+        """Where the picture of a media frame lies, whether it exists or not."""
+        number = f"{self.first_number + frame:0{self.zero_padding}d}"
+        return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
+
+
+MediaFile = Path | ImageSequence
+
+
+@dataclass(frozen=True, kw_only=True)
 class MediaInfo:
-    """What the first video stream of a file holds. Sizes in pixels as stored, before rotation."""
+    """What the first video stream of a file, or an image sequence, holds.
+
+    Sizes are in pixels as stored, before rotation. `path` is the pattern of a sequence, whose
+    frames in `missing_ranges` have no picture.
+    """
 
     path: Path
     width: int
@@ -110,11 +159,50 @@ class MediaInfo:
     size_bytes: int
     identity: str
     """Hex digest of size, modification time and the first and last MiB; equal means same media."""
+    sequence: ImageSequence | None = None
+    missing_ranges: tuple[FrameRange, ...] = ()
+
+    @property
+    def media_file(self) -> MediaFile:
+        """What to open."""
+        return self.sequence or self.path
+
+    @property
+    def stem(self) -> str:
+        """Name to call results by."""
+        if self.sequence is None:
+            return self.path.stem
+        return self.sequence.name_prefix.rstrip(". _-") or self.sequence.folder.name
 
     @property
     def frame_range(self) -> FrameRange:
         """All frames of the media."""
         return FrameRange(0, self.frame_count)
+
+
+class PictureFormat(Enum):
+    """How a single picture is written; the value is Pillow's name."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameView:
+    """One frame as it is, for people to look at.
+
+    Attributes:
+        picture: bytes of a PNG or JPEG of `width` × `height` pixels.
+        upright_width, upright_height: size of the whole upright picture, in pixels.
+        media: the file it was read from.
+    """
+
+    picture: bytes
+    width: int
+    height: int
+    upright_width: int
+    upright_height: int
+    media: MediaInfo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +384,12 @@ class LookSource:
     media_identity: str
     frame_range: FrameRange
     group_range: FrameRange | None
+    sequence: ImageSequence | None = None
+
+    @property
+    def media_file(self) -> MediaFile:
+        """What to open."""
+        return self.sequence or self.media_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,13 +397,16 @@ class EditRequest:
     """One edit with every setting resolved.
 
     Attributes:
-        media_path: video file on this machine.
+        media_path: video file on this machine, or the pattern of `sequence`.
+        sequence: the numbered pictures that are the media; None for a video file.
         media_identity: `MediaInfo.identity` at the time of asking; a differing file is refused.
         frame_range: frames to edit, media frames.
         group_range: frames the group is spread over; the same for all ranges of one clip, so
             that they share one look. It need not contain `frame_range`. None spreads a group of
             its own over every shot that the frame range touches.
         look_source: the clip the group and the root pair come from; None is the media itself.
+        identity: no model runs and every frame passes through as it is: what instruction, model
+            and method say is not read. It proves that a cut conforms.
         instruction: what the person asked for.
         model: name in the model catalog.
         seed: every frame starts from the same noise, made from this number.
@@ -328,10 +425,12 @@ class EditRequest:
     """
 
     media_path: Path
+    sequence: ImageSequence | None = None
     media_identity: str
     frame_range: FrameRange
     group_range: FrameRange | None
     look_source: LookSource | None = None
+    identity: bool = False
     instruction: str
     model: str
     seed: int
@@ -347,6 +446,11 @@ class EditRequest:
     output_format: OutputFormat = OutputFormat.PRORES_422_HQ_MOV
     work_folder: Path
     finished_chunks: tuple[FinishedChunk, ...] = ()
+
+    @property
+    def media_file(self) -> MediaFile:
+        """What to open."""
+        return self.sequence or self.media_path
 
 
 class Stage(Enum):
@@ -431,7 +535,11 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class EditResult:
-    """The finished clip. It is the last event of an edit."""
+    """The finished clip. It is the last event of an edit.
+
+    `peak_memory_bytes` is what the device held at most, on a CPU the whole process; 0 where that
+    cannot be told.
+    """
 
     path: Path
     frame_count: int
@@ -441,6 +549,7 @@ class EditResult:
     size_bytes: int
     sha256: str
     stage_seconds: tuple[tuple[str, float], ...]
+    peak_memory_bytes: int = 0
 
 
 EditEvent = (

@@ -2,7 +2,8 @@
 
 Load the model, find where the edit goes, adapt the model to one edited frame; then, shot by shot,
 gather the attention of the group frames and swap it into every frame batch after batch, blend with
-the source, decode, encode durable chunks; at last assemble.
+the source, decode, encode durable chunks; at last assemble. An identity edit skips all between
+decoding and encoding.
 """
 
 from __future__ import annotations
@@ -34,12 +35,18 @@ from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.chunk_encoder import ChunkEncoder
 from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
+from via_engine.method.pass_through import PassThrough
 from via_engine.method.perception import Perception
 from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
-from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.models.placement import (
+    begin_measuring_memory,
+    peak_memory_bytes,
+    resolve_device,
+    resolve_dtype,
+)
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
 from via_engine.picture.decode import read_frames, read_frames_at
@@ -112,19 +119,24 @@ class VideoEditor:
             ViaEngineError: see `via_engine.errors`; EditCancelledError when `cancelled` says so.
         """
         clock = StageClock()
-        yield clock.start(Stage.LOAD)
+        begin_measuring_memory(self._models.device)
+        if not request.identity:
+            yield clock.start(Stage.LOAD)
         media = checked_media(request)
         check_range("frame range", request.frame_range, media)
         ranges = chunk_ranges(request.frame_range, self._config.chunk_frames)
         chunks = _kept_chunks(request, ranges)
         if len(chunks) < len(ranges):
             check = _stop_when(cancelled)
-            shots = yield from self._prepared(
-                request, media, clock, check, adapter_folder=request.work_folder
-            )
+            shots: Sequence[Shot | PassThrough] = [PassThrough(request=request, media=media)]
+            if not request.identity:
+                shots = yield from self._prepared(
+                    request, media, clock, check, adapter_folder=request.work_folder
+                )
             yield from self._swapped(shots, ranges, chunks, clock, check)
         yield clock.start(Stage.ASSEMBLE)
-        yield _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
+        result = _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
+        yield replace(result, peak_memory_bytes=peak_memory_bytes(self._models.device))
 
     def preview(
         self, request: EditRequest, frame: int, cancelled: Callable[[], bool]
@@ -210,8 +222,10 @@ class VideoEditor:
         return RootStage(clip=clip, area=areas.look, critic=critic, check=check)
 
     def _gathered(
-        self, shot: Shot, check: Callable[[], None]
+        self, shot: Shot | PassThrough, check: Callable[[], None]
     ) -> Generator[EditEvent, None, AttentionGroup | None]:
+        if isinstance(shot, PassThrough):
+            return None
         started = time.perf_counter()
         is_resident = self._groups.find(shot.settings) is not None
         group = self._find_or_gather(shot, check)
@@ -233,7 +247,7 @@ class VideoEditor:
 
     def _find_or_gather(self, shot: Shot, check: Callable[[], None]) -> AttentionGroup | None:
         """The shot's group; None when its frames are edited each on its own."""
-        if not shot.settings.group_frames:
+        if not shot.group_frames:
             return None
         group = self._groups.find(shot.settings)
         if group is None:
@@ -243,7 +257,7 @@ class VideoEditor:
 
     def _swapped(
         self,
-        shots: Sequence[Shot],
+        shots: Sequence[Shot | PassThrough],
         ranges: Sequence[FrameRange],
         chunks: dict[int, FinishedChunk],
         clock: StageClock,
@@ -254,15 +268,15 @@ class VideoEditor:
         frames_done = sum(chunk.frame_range.frame_count for chunk in chunks.values())
         pace = Pace(frames_done, shots[0].request.frame_range.frame_count)
         whole = FrameRange(missing[0][1].start_frame, missing[-1][1].end_frame_exclusive)
-        # What a mask leaves alone goes to the encoder as stored, values beyond 0..1 included.
-        sources = read_frames(shots[0].media, whole, clipped=shots[0].area is None)
+        # What an edit leaves alone goes to the encoder as stored, values beyond 0..1 included.
+        sources = read_frames(shots[0].media, whole, clipped=not shots[0].keeps_source)
         frames = enumerate(sources, start=whole.start_frame)
         shot, group = None, None
         for index, part in missing:
             with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
                 for next_shot, piece in _pieces(shots, part):
                     if next_shot is not shot:
-                        if next_shot.settings.group_frames:
+                        if next_shot.group_frames:
                             yield clock.start(Stage.GATHER)
                         shot, group = next_shot, (yield from self._gathered(next_shot, check))
                         yield clock.start(Stage.SWAP)
@@ -285,7 +299,9 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
     }
 
 
-def _pieces(shots: Sequence[Shot], part: FrameRange) -> Iterator[tuple[Shot, FrameRange]]:
+def _pieces(
+    shots: Sequence[Shot | PassThrough], part: FrameRange
+) -> Iterator[tuple[Shot | PassThrough, FrameRange]]:
     """The part cut where shots end, each piece with its shot."""
     for shot in shots:
         if shot.frame_range.overlaps(part):

@@ -1,25 +1,54 @@
-"""Record ranges to media frames and back: exact arithmetic on values, no files.
+"""Record time to media frames and back: exact arithmetic on values, no files, no timeline.
 
-A clip's trimmed range counts in the media's own time, which often starts at a timecode. Media
-frames count from 0 at the first picture. Both directions are exact; what does not fall on whole
-frames is refused instead of rounded.
+Everything between a viewer and the media is linear: a clip starts somewhere, is trimmed, nested,
+run faster, slower, backwards or not at all. So the media frame seen at a record time lies on a
+line, and the frames that a record range needs lie between the ends of a line.
+
+Media frames count from 0 at the first picture, whatever its timecode. Record time counts in exact
+seconds from the start of the timeline.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
-import opentimelineio as otio
+# Times are doubles; what misses a whole frame by less than this means it. Rates as 24 and
+# 24000/1001 meet at a thousandth of a frame, so it is far below that.
+WHOLE_FRAME_TOLERANCE = Fraction(1, 1_000_000)
 
-from resolve_scripts.errors import ClipNotSupportedError
 
-# NLEs write rates as floats such as 23.98; no standard rate lies this close to another.
-INTEGER_TOLERANCE = 1e-3
-NTSC_TOLERANCE = 5e-3
-NTSC_RATIO = Fraction(1, 1000)
-# RationalTime values are doubles; a whole frame number may miss by rounding, never by this much.
-WHOLE_FRAME_TOLERANCE = Fraction(1, 1000)
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Half-open range of record time, in exact seconds from the start of the timeline."""
+
+    start_s: Fraction
+    end_s: Fraction
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Length in seconds; 0 or less means empty."""
+        return self.end_s - self.start_s
+
+    def overlap(self, other: Span) -> Span | None:
+        """What both share; None when they only touch or lie apart."""
+        start, end = max(self.start_s, other.start_s), min(self.end_s, other.end_s)
+        return Span(start_s=start, end_s=end) if start < end else None
+
+    def without(self, other: Span) -> list[Span]:
+        """What is left of this span outside the other: none, one or two pieces."""
+        left = Span(start_s=self.start_s, end_s=min(self.end_s, other.start_s))
+        right = Span(start_s=max(self.start_s, other.end_s), end_s=self.end_s)
+        if self.overlap(other) is None:
+            return [self]
+        return [piece for piece in (left, right) if piece.duration_s > 0]
+
+    def frames(self, frame_rate: Fraction) -> range:
+        """Record frames that start inside the span, counted at `frame_rate`."""
+        return range(
+            ceil(snapped(self.start_s * frame_rate)), ceil(snapped(self.end_s * frame_rate))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,136 +65,60 @@ class MediaFrames:
         return self.end_frame_exclusive - self.start_frame
 
 
-def exact_rate(rate: float) -> Fraction:
-    """Frames per second as the exact ratio meant by a float: 23.98 is 24000/1001, 25.0 is 25."""
-    if abs(rate - round(rate)) < INTEGER_TOLERANCE:
-        return Fraction(round(rate))
-    nominal = round(rate * 1.001)
-    ntsc = Fraction(nominal * 1000, 1001)
-    if abs(rate - ntsc) < NTSC_TOLERANCE:
-        return ntsc
-    return Fraction(rate).limit_denominator(100_000)
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A value that runs evenly along record time: `at_zero + per_s * time`.
 
-
-def frames_at(time: otio.opentime.RationalTime, frame_rate: Fraction) -> Fraction:
-    """`time` counted in frames of `frame_rate`, exactly; whole or not.
-
-    A time that already counts at this rate, spelled 23.98 or 23.976, keeps its number.
+    Backwards, the moment just after a record time is one just before the value. A line that stands
+    still remembers from which side it was reached.
     """
-    return Fraction(time.value) * frame_rate / exact_rate(time.rate)
 
+    per_s: Fraction
+    at_zero: Fraction
+    is_backwards: bool = False
 
-def media_frames(
-    trimmed_range: otio.opentime.TimeRange,
-    available_range: otio.opentime.TimeRange | None,
-    media_rate: Fraction | None = None,
-) -> MediaFrames:
-    """Media frames a clip shows.
+    def at(self, time_s: Fraction) -> Fraction:
+        """The value at a record time."""
+        return self.at_zero + self.per_s * time_s
 
-    Args:
-        trimmed_range: the clip's source range, else its available range, in media time.
-        available_range: all media that exists; its start is the media's start timecode. None
-            means that media time starts at 0.
-        media_rate: rate of the media when `available_range` does not tell it; else the rate of
-            `trimmed_range` is taken.
-
-    Raises:
-        ClipNotSupportedError: the range is empty, does not fall on whole media frames, or starts
-            or ends outside the available range.
-    """
-    rate = _media_rate(trimmed_range, available_range, media_rate)
-    origin = frames_at(available_range.start_time, rate) if available_range else Fraction(0)
-    start = _whole(frames_at(trimmed_range.start_time, rate) - origin, trimmed_range, rate)
-    count = _whole(frames_at(trimmed_range.duration, rate), trimmed_range, rate)
-    if count < 1:
-        raise ClipNotSupportedError("the clip shows no frame", reason="RANGE_EMPTY")
-    _check_inside(start, count, available_range, rate)
-    return MediaFrames(start_frame=start, end_frame_exclusive=start + count, frame_rate=rate)
-
-
-def check_against_file(
-    frames: MediaFrames,
-    available_range: otio.opentime.TimeRange | None,
-    *,
-    frame_rate: Fraction,
-    frame_count: int,
-) -> None:
-    """Compares what a timeline says of its media with what the file holds.
-
-    Frame numbers stay right when the rates differ only as 24 and 24000/1001 do, and when the
-    timeline counts as many frames as the file has; else they would mean other pictures.
-
-    Raises:
-        ClipNotSupportedError: the rates differ, or the file ends before the range does.
-    """
-    said = round(frames_at(available_range.duration, frames.frame_rate)) if available_range else 0
-    is_near = abs(frames.frame_rate / frame_rate - 1) <= NTSC_RATIO
-    if not is_near and said != frame_count:
-        raise ClipNotSupportedError(
-            f"the timeline counts its media at {float(frames.frame_rate):.6g} fps, but the file "
-            f"runs at {float(frame_rate):.6g} fps; relink the clip to the file it was cut from",
-            reason="FRAME_RATE_DIFFERS",
-        )
-    if frames.end_frame_exclusive > frame_count:
-        raise ClipNotSupportedError(
-            f"it shows media frames {frames.start_frame}:{frames.end_frame_exclusive}, but the "
-            f"file holds 0:{frame_count}; relink or trim the clip",
-            reason="RANGE_OUTSIDE_MEDIA",
+    def then(self, scale: Fraction, offset: Fraction) -> Line:
+        """The line of `offset + scale * value`."""
+        return Line(
+            per_s=self.per_s * scale,
+            at_zero=self.at_zero * scale + offset,
+            is_backwards=scale != 0 and self.is_backwards != (scale < 0),
         )
 
+    def times(self, low: Fraction, high: Fraction) -> Span | None:
+        """Record time in which the value lies in low … high; None when it stands still."""
+        if self.per_s == 0:
+            return None
+        ends = sorted((each - self.at_zero) / self.per_s for each in (low, high))
+        return Span(start_s=ends[0], end_s=ends[1])
 
-def rendered_range(
-    frames: MediaFrames, available_range: otio.opentime.TimeRange | None, *, has_timecode: bool
-) -> otio.opentime.TimeRange:
-    """Available range of a file that holds exactly `frames`, in that file's own media time.
 
-    It goes on counting where the source counts when the source has a timecode, else from 0.
+def snapped(frames: Fraction) -> Fraction:
+    """The whole number that `frames` misses by no more than rounding, else `frames`."""
+    if frames.denominator == 1:
+        return frames
+    whole = round(frames)
+    return Fraction(whole) if abs(frames - whole) <= WHOLE_FRAME_TOLERANCE else frames
+
+
+def frame_at(position: Line, time_s: Fraction) -> int:
+    """The media frame seen at a record time; `position` runs in media frames.
+
+    A frame is seen from its own start until the next one's. Backwards it is the mirror image: the
+    first picture is the last frame that lies wholly before the end of the range.
     """
-    rate = _float_rate(frames.frame_rate, available_range)
-    start = 0.0
-    if has_timecode:
-        origin = frames_at(available_range.start_time, frames.frame_rate) if available_range else 0
-        start = float(origin + frames.start_frame)
-    return otio.opentime.TimeRange(
-        otio.opentime.RationalTime(start, rate),
-        otio.opentime.RationalTime(frames.frame_count, rate),
-    )
+    value = snapped(position.at(time_s))
+    return ceil(value) - 1 if position.is_backwards else floor(value)
 
 
-def _media_rate(
-    trimmed_range: otio.opentime.TimeRange,
-    available_range: otio.opentime.TimeRange | None,
-    media_rate: Fraction | None,
-) -> Fraction:
-    if available_range is not None:
-        return exact_rate(available_range.duration.rate)
-    return media_rate or exact_rate(trimmed_range.duration.rate)
-
-
-def _float_rate(frame_rate: Fraction, available_range: otio.opentime.TimeRange | None) -> float:
-    """The rate as the timeline spells it, so that a reader finds equal floats."""
-    return float(available_range.duration.rate if available_range else frame_rate)
-
-
-def _whole(frames: Fraction, range_: otio.opentime.TimeRange, rate: Fraction) -> int:
-    if abs(frames - round(frames)) > WHOLE_FRAME_TOLERANCE:
-        start, duration = range_.start_time, range_.duration
-        raise ClipNotSupportedError(
-            f"its range starts at {start.value:g} and lasts {duration.value:g} at "
-            f"{start.rate:g} fps, which is not a whole number of the media's frames at "
-            f"{float(rate):.6g} fps; conform the clip to the timeline rate first",
-            reason="RANGE_NOT_WHOLE_FRAMES",
-        )
-    return round(frames)
-
-
-def _check_inside(
-    start: int, count: int, available_range: otio.opentime.TimeRange | None, rate: Fraction
-) -> None:
-    end = round(frames_at(available_range.duration, rate)) if available_range else start + count
-    if start < 0 or start + count > end:
-        raise ClipNotSupportedError(
-            f"it shows media frames {start}:{start + count}, but its media is said to hold "
-            f"0:{max(end, 0)}; relink or trim the clip",
-            reason="RANGE_OUTSIDE_MEDIA",
-        )
+def frames_in(position: Line, span: Span) -> tuple[int, int]:
+    """Half-open range of the media frames touched while record time runs through `span`."""
+    if position.per_s == 0:
+        frame = frame_at(position, span.start_s)
+        return frame, frame + 1
+    low, high = sorted(position.at(each) for each in (span.start_s, span.end_s))
+    return floor(snapped(low)), ceil(snapped(high))

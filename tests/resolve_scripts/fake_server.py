@@ -29,6 +29,8 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
 
     # Frames and rate of every media file it knows, by file name.
     media: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    # Changing the number of a file is changing the file.
+    content: dict[str, int] = field(default_factory=dict)
     media_roots: list[str] = field(default_factory=lambda: ["/"])
     max_queued_jobs: int = 100
     failing_instructions: set[str] = field(default_factory=set)
@@ -42,14 +44,20 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
     broken_watches: list[int] = field(default_factory=list)
     broken_reads: list[int] = field(default_factory=list)
     is_damaging_results: bool = False
+    # Jobs whose clip is no longer on the server's disk.
+    lost_results: set[str] = field(default_factory=set)
+    is_without_pictures: bool = False
     # What was seen.
     jobs: dict[str, job_service_pb2.Job] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
     read_offsets: list[int] = field(default_factory=list)
     watched_after: list[int] = field(default_factory=list)
     proposals: list[tuple[edit_pb2.EditSpec, int]] = field(default_factory=list)
+    frames_read: list[job_service_pb2.ReadFrameRequest] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     calls: int = 0
+    jobs_made: int = 0
+    validated: int = 0
     address: str = ""
 
     def GetServerInfo(self, request, context):
@@ -70,6 +78,7 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         return model_service_pb2.ListModelsResponse(models=[model_service_pb2.Model(name="tiny")])
 
     def ValidateEdit(self, request, context):
+        self.validated += 1
         spec = self.resolved(request.spec, context)
         frames = spec.frame_range.end_frame_exclusive - spec.frame_range.start_frame
         plan = edit_pb2.EditPlan(
@@ -84,8 +93,9 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         queued = sum(job.state == job_service_pb2.JOB_STATE_QUEUED for job in self.jobs.values())
         if queued >= self.max_queued_jobs:
             refuse(context, code_pb2.RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait")
+        self.jobs_made += 1
         job = job_service_pb2.Job(
-            name=f"jobs/{len(self.jobs) + 1}",
+            name=f"jobs/{self.jobs_made}",
             state=job_service_pb2.JOB_STATE_QUEUED,
             spec=self.resolved(request.spec, context),
             request_id=request.request_id,
@@ -156,6 +166,8 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
     def ReadResult(self, request, context):
         self.read_offsets.append(request.offset_bytes)
         job = self.job(request.name, context)
+        if request.name in self.lost_results:
+            refuse(context, code_pb2.NOT_FOUND, "RESULT_MISSING", "the clip is gone")
         is_adapter = request.part == job_service_pb2.RESULT_PART_ADAPTER
         data = ADAPTER_BYTES if is_adapter else result_bytes(job)
         if self.is_damaging_results:
@@ -166,6 +178,12 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
             if number == breaks_after:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "connection reset")
             yield job_service_pb2.ReadResultResponse(data=data[start : start + PIECE_BYTES])
+
+    def ReadFrame(self, request, context):
+        self.frames_read.append(request)
+        if self.is_without_pictures:
+            refuse(context, code_pb2.NOT_FOUND, "RESULT_MISSING", "gone")
+        return job_service_pb2.ReadFrameResponse(picture=b"jpeg", width=16, height=9)
 
     def job(self, name: str, context: grpc.ServicerContext) -> job_service_pb2.Job:
         if name not in self.jobs:
@@ -235,12 +253,20 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
     def media_info(
         self, spec: edit_pb2.EditSpec, context: grpc.ServicerContext
     ) -> media_pb2.MediaInfo:
-        name = Path(spec.source.absolute_path or spec.source.upload_id.partition("-")[2]).name
+        source = spec.source
+        name = Path(source.absolute_path or source.upload_id.partition("-")[2]).name
+        if source.HasField("sequence"):
+            pictures = source.sequence
+            return media_pb2.MediaInfo(
+                frame_rate=pictures.frame_rate, frame_count=pictures.frame_count, identity="seq"
+            )
         if name not in self.media:
             refuse(context, code_pb2.INVALID_ARGUMENT, "MEDIA_UNREADABLE", f"{name} is no video")
         frames, num, den = self.media[name]
         rate = media_pb2.Rational(num=num, den=den)
-        return media_pb2.MediaInfo(frame_rate=rate, frame_count=frames)
+        return media_pb2.MediaInfo(
+            frame_rate=rate, frame_count=frames, identity=f"{name} {self.content.get(name, 1)}"
+        )
 
     def resolved(
         self, asked: edit_pb2.EditSpec, context: grpc.ServicerContext
@@ -250,7 +276,10 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         spec.CopyFrom(asked)
         if spec.model not in ("", "tiny"):
             refuse(context, code_pb2.INVALID_ARGUMENT, "MODEL_UNKNOWN", f"no model {spec.model}")
-        spec.model = "tiny"
+        if spec.identity:
+            spec.model = ""
+        else:
+            spec.model = "tiny"
         if not asked.HasField("frame_range"):
             spec.frame_range.end_frame_exclusive = frames
         if spec.frame_range.end_frame_exclusive > frames:

@@ -9,18 +9,17 @@ from via.v1 import job_service_pb2
 
 from resolve_scripts.demo import INSTRUCTIONS, demo_timeline
 from resolve_scripts.progress import LineReporter, progress_text
-from resolve_scripts.timeline.mapping import media_frames
-from resolve_scripts.timeline.select import clips_to_edit
+from resolve_scripts.timeline.need import needed_media
+from resolve_scripts.timeline.select import Wanted, select
 
 
 def test_every_clip_of_the_demo_asks_for_its_own_edit() -> None:
     timeline = demo_timeline([Path("a.mov"), Path("b.mov")], 48)
-    selection = clips_to_edit(timeline)
+    selection = select(timeline, Wanted())
     assert tuple(edit.instruction for edit in selection.edits) == INSTRUCTIONS
     assert selection.refusals == ()
     for edit in selection.edits:
-        available = edit.clip.media_reference.available_range
-        frames = media_frames(edit.clip.trimmed_range(), available)
+        frames = needed_media(edit).frames
         assert (frames.start_frame, frames.end_frame_exclusive) == (6, 42)
     assert timeline.duration().value == 36 + 12 + 36
 

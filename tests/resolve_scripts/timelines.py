@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import opentimelineio as otio
 
-from resolve_scripts.timeline.mapping import MediaFrames
+from resolve_scripts.timeline.need import needed_media
 from resolve_scripts.timeline.place import PlacedEdit
-from resolve_scripts.timeline.select import ClipEdit
+from resolve_scripts.timeline.select import Wanted, select
 
 
 def time_range(start: float, count: float, rate: float = 24.0) -> otio.opentime.TimeRange:
@@ -38,22 +38,18 @@ def video_clips(timeline: otio.schema.Timeline) -> list[tuple[int, otio.schema.C
     ]
 
 
-def placed_edit(
-    clip: otio.schema.Clip, track_index: int, number: int, *, has_timecode: bool = False
-) -> PlacedEdit:
-    """A finished edit of a clip, frame numbers by OTIO's own arithmetic."""
-    trimmed, available = clip.trimmed_range(), clip.media_reference.available_range
-    rate = available.duration.rate
-    start = (trimmed.start_time - available.start_time).rescaled_to(rate).value
-    count = trimmed.duration.rescaled_to(rate).value
-    return PlacedEdit(
-        edit=ClipEdit(clip=clip, track_index=track_index, instruction="make it night"),
-        frames=MediaFrames(
-            start_frame=round(start),
-            end_frame_exclusive=round(start) + round(count),
-            frame_rate=Fraction(rate),
-        ),
-        rendered=Path(f"/renders/{number:02d}_via_v001.mov"),
-        has_timecode=has_timecode,
-        record={"instruction": "make it night", "seed": 2**32 - 1, "job": f"jobs/{number}"},
-    )
+def placed_edits(
+    timeline: otio.schema.Timeline, wanted: Wanted | None = None, **options: Any
+) -> list[PlacedEdit]:
+    """Finished edits of the clips that are asked for, of all clips when nothing is."""
+    edits = select(timeline, wanted or Wanted(instruction="make it night", clips=("*",))).edits
+    return [
+        PlacedEdit(
+            edit=edit,
+            need=needed_media(edit, **options),
+            rendered=Path(f"/renders/{number:02d}_via_v001.mov"),
+            facts=options.get("facts"),
+            record={"instruction": edit.instruction, "seed": 2**32 - 1, "job": f"jobs/{number}"},
+        )
+        for number, edit in enumerate(edits)
+    ]

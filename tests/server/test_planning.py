@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import grpc
@@ -13,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, local_pb2, media_pb2
 
-from server.edit_spec import EditSpec
+from server.edit_spec import EditSpec, Pace
 from server.errors import ArgumentError
-from server.planning import plan_edit
+from server.planning import plan_edit, plan_identity
 from tests.server.conftest import CATALOG, DEADLINE_S, Client, MakeSpec, refusal
 from tests.server.values import MEDIA, SOURCE
-from via_engine.edit_types import FrameRange
+from via_engine.edit_types import FrameRange, OutputFormat
 from via_engine.errors import InstructionError, RangeError
 
 CARD = replace(CATALOG.cards[0], understands=("make it night",))
@@ -74,6 +75,27 @@ def test_the_person_is_warned_of_what_may_surprise() -> None:
     calm = replace(CARD, understands=())
     quiet = EditSpec(source=SOURCE, instruction="x")
     assert plan_edit(quiet, media=MEDIA, card=calm, pace=None).warnings == ()
+
+
+def test_a_rate_that_matroska_cannot_say_is_refused_before_the_work() -> None:
+    spec = EditSpec(source=SOURCE, instruction="x", output_format=OutputFormat.FFV1_MKV)
+    odd = replace(MEDIA, frame_rate=Fraction(45000, 1499))
+    assert plan_edit(spec, media=MEDIA, card=CARD, pace=None).spec.output_format.suffix == ".mkv"
+    for plan in (
+        lambda: plan_edit(spec, media=odd, card=CARD, pace=None),
+        lambda: plan_identity(replace(spec, identity=True), media=odd, pace=None),
+    ):
+        with pytest.raises(ArgumentError, match="45000/1499"):
+            plan()
+
+
+def test_an_estimate_is_the_last_pace_for_these_frames_and_steps() -> None:
+    pace = Pace(seconds_per_frame_step=0.5, peak_memory_bytes=1 << 30)
+    asked = EditSpec(source=SOURCE, instruction="x", steps=3, frame_range=FrameRange(0, 4))
+    plan = plan_edit(asked, media=MEDIA, card=CARD, pace=pace)
+    assert (plan.estimated_seconds, plan.estimated_memory_bytes) == (6.0, 1 << 30)
+    identity = plan_identity(replace(asked, identity=True), media=MEDIA, pace=pace)
+    assert (identity.estimated_seconds, identity.spec.model) == (2.0, "")
 
 
 @pytest.mark.parametrize(

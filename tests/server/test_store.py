@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.edit_spec import Pace
 from server.errors import StateDamagedError, StateFolderError, StateTooNewError
 from server.jobs import (
     AdapterInfo,
@@ -94,6 +95,7 @@ def test_a_ledger_of_the_first_version_is_taken_over(
                 f"UPDATE {table} SET record = json_set(json_remove(record, '{spec}.attention', "
                 f"'{spec}.local'), '{spec}.independent_frames', json('{independent}'))"
             )
+        connection.execute("ALTER TABLE paces DROP COLUMN peak_memory_bytes")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
 
@@ -111,7 +113,7 @@ def test_what_was_stored_is_there_after_opening_again(path: Path) -> None:
     job = store.add(replace(JOB, request_id="one"), request_digest="d")
     job = store.save(job, [Noted(text="hello")], chunk=chunk(1))
     job = store.save(job, [], chunk=chunk(0))
-    store.set_pace("first", 0.25)
+    store.set_pace("first", Pace(seconds_per_frame_step=0.25, peak_memory_bytes=7))
     store.close()
 
     store = JobStore(path)
@@ -121,7 +123,10 @@ def test_what_was_stored_is_there_after_opening_again(path: Path) -> None:
     events = store.events_after(JOB.id, 0, limit=10)
     assert [event.sequence for event in events] == [1, 2]
     assert events[1].event == Noted(text="hello")
-    assert (store.pace("first"), store.pace("second")) == (0.25, None)
+    assert (store.pace("first"), store.pace("second")) == (
+        Pace(seconds_per_frame_step=0.25, peak_memory_bytes=7),
+        None,
+    )
     store.close()
 
 

@@ -60,12 +60,42 @@ def test_the_same_clip_sent_again_is_the_same_upload(
     assert len(list(config.uploads_folder.iterdir())) == 2
 
 
+def test_pictures_sent_together_are_a_sequence(client: Client, shared_media: Path) -> None:
+    paths = [
+        shared_media / "tlrender" / "Seq" / f"BART_2021-02-07.{number:04d}.jpg"
+        for number in (3, 4, 6)
+    ]
+    parts = [
+        part for path in paths for part in (name_part(path.name), data_part(path.read_bytes()))
+    ]
+    answer = send(client, parts)
+    assert answer.sha256 == hashlib.sha256(b"".join(map(Path.read_bytes, paths))).hexdigest()
+    sequence = media_pb2.ImageSequence(
+        upload_id=answer.upload_id,
+        name_prefix="BART_2021-02-07.",
+        name_suffix=".jpg",
+        zero_padding=4,
+        first_number=3,
+        frame_rate=media_pb2.Rational(num=25, den=1),
+    )
+    source = media_pb2.MediaSource(sequence=sequence)
+    asked = job_service_pb2.ReadFrameRequest(source=source, frame=3, max_side_px=64)
+    media = client.jobs.ReadFrame(asked, timeout=DEADLINE_S).media
+    assert (media.frame_count, media.width) == (4, 320)
+    assert [each.start_frame for each in media.missing_ranges] == [2]
+    with pytest.raises(grpc.RpcError) as error:
+        one = media_pb2.MediaSource(upload_id=answer.upload_id)
+        client.jobs.ReadFrame(job_service_pb2.ReadFrameRequest(source=one), timeout=DEADLINE_S)
+    assert refusal(error)[1] == "MEDIA_UNREADABLE"
+
+
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
         ([], "ARGUMENT_INVALID"),
         ([data_part(b"x")], "ARGUMENT_INVALID"),
-        ([name_part("a.mp4"), name_part("b.mp4")], "ARGUMENT_INVALID"),
+        ([name_part("a.png"), name_part("a.png")], "ARGUMENT_INVALID"),
+        ([name_part("a.png"), data_part(b"x"), name_part("../b.png")], "ARGUMENT_INVALID"),
         ([name_part("../a.mp4"), data_part(b"x")], "ARGUMENT_INVALID"),
         ([name_part("a/b.mp4"), data_part(b"x")], "ARGUMENT_INVALID"),
         ([name_part("a\\b.mp4"), data_part(b"x")], "ARGUMENT_INVALID"),
@@ -88,13 +118,14 @@ def test_a_bad_sending_is_refused_and_leaves_nothing(
 
 
 def test_a_sending_broken_off_leaves_nothing(tmp_path: Path) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
+    async def parts() -> AsyncIterator[str | bytes]:
+        yield "clip.mp4"
         yield b"half"
         assert len(list(tmp_path.iterdir())) == 1
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(Uploads(tmp_path, max_bytes=100).receive("clip.mp4", pieces()))
+        asyncio.run(Uploads(tmp_path, max_bytes=100).receive(parts()))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
 
 from via_engine.edit_types import FinishedChunk, FrameRange
+from via_engine.method.pass_through import PassThrough, UnchangedPicture
 from via_engine.method.shot import EditedPicture, Shot
 from via_engine.picture.encode import write_chunk
 
@@ -17,11 +19,11 @@ class ChunkEncoder:
     At most `ahead` pictures wait. Leaving the context before `finish` gives the chunk up.
     """
 
-    def __init__(self, shot: Shot, index: int, part: FrameRange, ahead: int) -> None:
+    def __init__(self, shot: Shot | PassThrough, index: int, part: FrameRange, ahead: int) -> None:
         self._shot = shot
         self._index = index
         self._part = part
-        self._waiting: Queue[EditedPicture | None] = Queue(maxsize=ahead)
+        self._waiting: Queue[EditedPicture | UnchangedPicture | None] = Queue(maxsize=ahead)
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._chunk = self._thread.submit(self._write)
 
@@ -33,7 +35,7 @@ class ChunkEncoder:
             self._waiting.put(None)
         self._thread.shutdown()
 
-    def add(self, picture: EditedPicture) -> None:
+    def add(self, picture: EditedPicture | UnchangedPicture) -> None:
         """Hands over the next picture; waits while `ahead` others are before it."""
         self._waiting.put(picture)
 
@@ -43,7 +45,7 @@ class ChunkEncoder:
         return self._chunk.result()
 
     def _write(self) -> FinishedChunk:
-        pictures = iter(self._waiting.get, None)
+        pictures: Iterator[EditedPicture | UnchangedPicture] = iter(self._waiting.get, None)
         try:
             return write_chunk(
                 self._shot.request.work_folder,

@@ -163,6 +163,16 @@ class Shot:
             settings=settings,
         )
 
+    @property
+    def group_frames(self) -> tuple[int, ...]:
+        """The frames the attention group is gathered from; none when each is edited alone."""
+        return self.settings.group_frames
+
+    @property
+    def keeps_source(self) -> bool:
+        """Whether some of the source stays, so that values beyond 0..1 have to be handed on."""
+        return self.area is not None
+
     def gather(self, check: Callable[[], None]) -> AttentionGroup:
         """Reads the group frames and gathers their attention; `check` raises to stop."""
         frames = self.settings.group_frames
@@ -252,20 +262,22 @@ def frame_edit(
 def checked_media(request: EditRequest) -> MediaInfo:
     """The media as it is now, once instruction and group range are found to be possible.
 
+    An identity edit needs no instruction.
+
     Raises:
         InstructionError: the instruction is empty or too long.
         MediaError: the file is gone, unreadable, or another one than the edit was asked for.
         RangeError: the group range reaches outside the media.
     """
     length = len(request.instruction)
-    if not request.instruction.strip():
+    if not request.instruction.strip() and not request.identity:
         raise InstructionError('the instruction is empty; say what to change, as "make it night"')
     if length > MAX_INSTRUCTION_CHARACTERS:
         raise InstructionError(
             f"the instruction has {length} characters; at most {MAX_INSTRUCTION_CHARACTERS} are "
             "read, so say it shorter"
         )
-    media = probe_media(request.media_path)
+    media = probe_media(request.media_file)
     if media.identity != request.media_identity:
         raise MediaChangedError(
             f"{media.path} is not the file the edit was asked for any more; put the original "
@@ -281,7 +293,7 @@ def look_media(request: EditRequest, media: MediaInfo) -> MediaInfo:
     look = request.look_source
     if look is None:
         return media
-    found = probe_media(look.media_path)
+    found = probe_media(look.media_file)
     if found.identity != look.media_identity:
         raise MediaChangedError(
             f"{found.path}, whose look this edit shares, is another file than it was; put the "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 from via_engine.errors import ModelError
@@ -41,3 +43,24 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         raise ModelError(f"dtype {name!r} is unknown; use auto, {', '.join(_DTYPES)}")
     return _DTYPES[name]
+
+
+def begin_measuring_memory(device: torch.device) -> None:
+    """From here on `peak_memory_bytes` counts anew, where the device can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Most memory held on a CUDA device since `begin_measuring_memory`.
+
+    On a CPU it is the most this process ever had resident; 0 where the system does not tell.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -20,6 +20,11 @@ from via_engine.picture.durable_file import output_errors
 
 _FORMATS: Final = "mov,matroska,webm,mxf,avi,mpegts,mpeg"
 _OPTIONS: Final = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+_MUXERS: Final = {
+    OutputFormat.PRORES_422_HQ_MOV: "mov",
+    OutputFormat.H264_MP4: "mp4",
+    OutputFormat.FFV1_MKV: "matroska",
+}
 _MAX_PIXELS: Final = 8192 * 8192
 _IDENTITY_BYTES: Final = 1 << 20
 
@@ -51,8 +56,8 @@ def create_media(
         DiskFullError: no space is left.
     """
     with output_errors(path):
-        name = output_format.suffix.removeprefix(".")
-        container = av.open(path, "w", format=name, options=options or {})
+        muxer = _MUXERS[output_format]
+        container = av.open(path, "w", format=muxer, options=options or {})
     try:
         yield container
         with output_errors(path):

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from via_engine.edit_types import FrameRange, MediaInfo
 from via_engine.errors import MediaChangedError, MediaError, MediaUnreadableError, RangeError
 from via_engine.picture.colour import resolved_matrix
-from via_engine.picture.container import media_identity, open_media, video_stream
+from via_engine.picture.container import open_media, video_stream
 from via_engine.picture.picture_index import PictureIndex, picture_index
 from via_engine.picture.planes import picture_from_frame
+from via_engine.picture.probe import identity_of
+from via_engine.picture.sequence import read_picture
 
 _THUMBNAIL_PX = 160
 
@@ -84,6 +86,9 @@ def _checked_frames(
 
 
 def _stored_frames(media: MediaInfo, frame_range: FrameRange) -> Iterator[VideoFrame]:
+    if media.sequence is not None:
+        yield from (read_picture(media.sequence, frame) for frame in frame_range.frames)
+        return
     start, end = frame_range.start_frame, frame_range.end_frame_exclusive
     index = picture_index(media.path, media.identity)
     with open_media(media.path) as container:
@@ -144,7 +149,7 @@ def _frames_at_times(frames: Iterator[VideoFrame], times: list[int]) -> Iterator
 
 def _refuse_changed(media: MediaInfo) -> None:
     try:
-        is_same = media_identity(media.path) == media.identity
+        is_same = identity_of(media.media_file) == media.identity
     except MediaError as error:
         raise _changed(media) from error
     if not is_same:

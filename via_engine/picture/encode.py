@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,19 +25,27 @@ from via_engine.picture.planes import frame_from_picture
 
 _LIMITED_RANGE: Final = 1
 _PRORES_OPTIONS: Final = {"profile": "hq", "vendor": "apl0"}
+# Every frame stands alone and carries its own checksum.
+_FFV1_BITS: Final = (8, 10, 12, 14, 16)
+_SUBSAMPLED: Final = re.compile("yuvj?(420|422)p")
+_FFV1_OPTIONS: Final = {"level": "3", "g": "1", "slicecrc": "1"}
 # Without B-frames packets are in display order, and every chunk is a closed group of pictures.
 _H264_OPTIONS: Final = {"crf": "16", "bf": "0", "flags": "+cgop", "preset": "medium"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipGeometry:
-    """Shape and tags of a written clip. Sizes in pixels, upright."""
+    """Shape and tags of a written clip. Sizes in pixels, upright.
+
+    `lossless_format` is the planar Y'CbCr format that holds the source's samples without loss.
+    """
 
     width: int
     height: int
     frame_rate: Fraction
     sample_aspect_ratio: Fraction
     colour: ColourTags
+    lossless_format: str = "yuv444p10le"
 
     @classmethod
     def of(cls, media: MediaInfo) -> ClipGeometry:
@@ -50,6 +59,7 @@ class ClipGeometry:
             frame_rate=media.frame_rate,
             sample_aspect_ratio=1 / ratio if is_turned else ratio,
             colour=delivery_tags(media.colour, media.height),
+            lossless_format=_lossless_format(media, is_turned=is_turned),
         )
 
 
@@ -157,6 +167,9 @@ def _add_stream(
     if output_format is OutputFormat.PRORES_422_HQ_MOV:
         stream = container.add_stream("prores_ks", rate=rate, options=_PRORES_OPTIONS)
         stream.pix_fmt = "yuv422p10le"
+    elif output_format is OutputFormat.FFV1_MKV:
+        stream = container.add_stream("ffv1", rate=rate, options=_FFV1_OPTIONS)
+        stream.pix_fmt = geometry.lossless_format
     else:
         stream = container.add_stream("libx264", rate=rate, options=_H264_OPTIONS)
         is_even = geometry.width % 2 == 0 and geometry.height % 2 == 0
@@ -174,3 +187,15 @@ def _tag(frame: VideoFrame, colour: ColourTags) -> None:
     # ProRes writes its header from the frame, the container from the codec: both need the tags.
     frame.color_primaries, frame.color_trc = colour.primaries, colour.transfer
     frame.colorspace, frame.color_range = colour.matrix, _LIMITED_RANGE
+
+
+def _lossless_format(media: MediaInfo, *, is_turned: bool) -> str:
+    """The source's own sampling; its depth, or more where its codes span the full range or R'G'B'.
+
+    A quarter turn would move chroma to places it was not sampled at.
+    """
+    found = _SUBSAMPLED.match(media.pixel_format)
+    sampling = found[1] if found and not is_turned else "444"
+    wanted = media.bits_per_sample + (2 if media.colour.full_range else 0)
+    bits = next((each for each in _FFV1_BITS if each >= wanted), _FFV1_BITS[-1])
+    return f"yuv{sampling}p" + ("" if bits == 8 else f"{bits}le")

@@ -9,20 +9,37 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from via_engine.edit_types import ColourTags, MediaInfo
+from via_engine.edit_types import ColourTags, ImageSequence, MediaFile, MediaInfo
 from via_engine.errors import MediaError, MediaUnreadableError
 from via_engine.picture.colour import UNSPECIFIED
 from via_engine.picture.container import media_identity, open_media, video_stream
 from via_engine.picture.picture_index import picture_index
 from via_engine.picture.rate import exact_rate
+from via_engine.picture.sequence import (
+    counted,
+    missing_ranges,
+    read_picture,
+    sequence_identity,
+)
 from via_engine.picture.timecode import timecode_at
 
 _FULL_RANGE = 2
 _INTERLACED_FIELD_ORDERS = {2, 3, 4, 5}
 
 
-def probe_media(path: Path) -> MediaInfo:
-    """Describes the first video stream of a file.
+def identity_of(media_file: MediaFile) -> str:
+    """Hex digest that says whether media is still the same.
+
+    Raises:
+        MediaError: it is gone or cannot be read.
+    """
+    if isinstance(media_file, ImageSequence):
+        return sequence_identity(media_file)
+    return media_identity(media_file)
+
+
+def probe_media(media_file: MediaFile) -> MediaInfo:
+    """Describes the first video stream of a file, or an image sequence.
 
     `frame_count` counts the pictures decoding gives. `rotation_degrees` is how far stored pictures
     have to be turned counter-clockwise to stand upright: 0, 90, 180 or 270.
@@ -31,6 +48,46 @@ def probe_media(path: Path) -> MediaInfo:
         MediaNotFoundError: there is no file.
         MediaUnreadableError: not a video Via reads, damaged, or refused.
     """
+    if isinstance(media_file, ImageSequence):
+        return _probe_sequence(media_file)
+    return _probe_file(media_file)
+
+
+def _probe_sequence(asked: ImageSequence) -> MediaInfo:
+    """Describes a sequence by its first picture; those of another size are found when read."""
+    sequence = counted(asked)
+    missing = missing_ranges(sequence)
+    lacks_first = bool(missing) and missing[0].start_frame == 0
+    first = missing[0].end_frame_exclusive if lacks_first else 0
+    picture = read_picture(sequence, first)
+    return MediaInfo(
+        path=sequence.pattern,
+        width=picture.width,
+        height=picture.height,
+        frame_rate=sequence.frame_rate,
+        frame_count=sequence.frame_count,
+        codec=sequence.name_suffix.rpartition(".")[2].lower(),
+        pixel_format=picture.format.name,
+        bits_per_sample=max(component.bits for component in picture.format.components),
+        sample_aspect_ratio=Fraction(1),
+        colour=ColourTags(
+            primaries=int(picture.color_primaries),
+            transfer=int(picture.color_trc),
+            matrix=int(picture.colorspace),
+            full_range=_is_full_range(picture, picture.color_range),
+        ),
+        rotation_degrees=0,
+        is_interlaced=False,
+        is_variable_rate=False,
+        start_timecode=None,
+        size_bytes=sequence.path_of(first).stat().st_size,
+        identity=sequence_identity(sequence),
+        sequence=sequence,
+        missing_ranges=missing,
+    )
+
+
+def _probe_file(path: Path) -> MediaInfo:
     identity = media_identity(path)
     index = picture_index(path, identity)
     with open_media(path) as container:
@@ -78,12 +135,13 @@ def _colour_tags(stream: VideoStream, picture: VideoFrame) -> ColourTags:
         primaries=_first_said(picture.color_primaries, container.color_primaries),
         transfer=_first_said(picture.color_trc, container.color_trc),
         matrix=_first_said(picture.colorspace, container.colorspace),
-        full_range=(
-            picture.format.is_rgb
-            or picture.format.name.startswith("yuvj")
-            or _FULL_RANGE in (picture.color_range, container.color_range)
-        ),
+        full_range=_is_full_range(picture, picture.color_range, container.color_range),
     )
+
+
+def _is_full_range(picture: VideoFrame, *said: int) -> bool:
+    has_full_format = picture.format.is_rgb or picture.format.name.startswith("yuvj")
+    return has_full_format or _FULL_RANGE in said
 
 
 def _first_said(*values: int) -> int:
@@ -100,7 +158,10 @@ def _start_timecode(
 ) -> str | None:
     """Label of frame 0 in its usual form; None when absent or impossible at this rate."""
     sources = (stream, container, *container.streams)
-    label = next((text for source in sources if (text := source.metadata.get("timecode"))), None)
+    # Matroska writes its tags in capitals.
+    names = ("timecode", "TIMECODE")
+    labels = (source.metadata.get(name) for source in sources for name in names)
+    label = next(filter(None, labels), None)
     try:
         return timecode_at(label, frame_rate, 0) if label else None
     except MediaError:

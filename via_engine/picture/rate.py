@@ -17,6 +17,8 @@ STANDARD_RATES = tuple(
 # 23.98 stands for 24000/1001, but 45000/1499 (30.02) is a rate of its own.
 _ROUNDING = Fraction(1, 5000)
 _VARIABLE_FROM_FRAMES = 1 / 8
+# Matroska says its rate as nanoseconds per frame; readers find a ratio of such numbers again.
+_MATROSKA_NUMERATOR = 30_000
 
 
 def exact_rate(
@@ -38,6 +40,11 @@ def exact_rate(
     ticks_per_frame = float(1 / (reported[0] * time_base))
     allowed = max(1.0, _VARIABLE_FROM_FRAMES * ticks_per_frame)
     return reported[0], _largest_offset(times, time_base, reported[0]) > allowed
+
+
+def matroska_keeps(rate: Fraction) -> bool:
+    """Whether a rate is the same ratio again once it is read from Matroska."""
+    return rate in STANDARD_RATES or rate.numerator <= _MATROSKA_NUMERATOR
 
 
 def _candidates(

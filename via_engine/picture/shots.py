@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ def shots_touching(media: MediaInfo, frame_range: FrameRange) -> tuple[FrameRang
     """The shots any frame of the range belongs to, whole and in order.
 
     Media longer than 2,400 frames is searched in blocks of that length, and a block's end counts
-    as a cut. Transitions such as dissolves are not found.
+    as a cut, as a hole in a sequence does. Transitions such as dissolves are not found.
 
     Raises:
         MediaError: the media cannot be read.
@@ -35,8 +35,9 @@ def shots_touching(media: MediaInfo, frame_range: FrameRange) -> tuple[FrameRang
     found: list[FrameRange] = []
     for start in starts:
         block = FrameRange(start, min(start + _BLOCK_FRAMES, media.frame_count))
-        pictures = read_thumbnails(media, block)
-        found += _between(block, find_cuts(pictures, start, media.frame_rate))
+        for piece in _there(block, media.missing_ranges):
+            pictures = read_thumbnails(media, piece)
+            found += _between(piece, find_cuts(pictures, piece.start_frame, media.frame_rate))
     return tuple(shot for shot in found if shot.overlaps(frame_range))
 
 
@@ -65,6 +66,17 @@ def _with_ending(pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.u
         yield last
     if last is not None:
         yield from [last] * _LOOKAHEAD_FRAMES
+
+
+def _there(block: FrameRange, missing: Sequence[FrameRange]) -> Iterator[FrameRange]:
+    """The parts of the block between its missing frames."""
+    start = block.start_frame
+    for hole in (each.common_with(block) for each in missing if each.overlaps(block)):
+        if start < hole.start_frame:
+            yield FrameRange(start, hole.start_frame)
+        start = hole.end_frame_exclusive
+    if start < block.end_frame_exclusive:
+        yield FrameRange(start, block.end_frame_exclusive)
 
 
 def _between(block: FrameRange, cuts: tuple[int, ...]) -> list[FrameRange]:

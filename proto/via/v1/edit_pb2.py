@@ -28,7 +28,7 @@ from via.v1 import local_pb2 as via_dot_v1_dot_local__pb2
 from via.v1 import media_pb2 as via_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11via/v1/edit.proto\x12\x06via.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x12via/v1/adapt.proto\x1a\x12via/v1/local.proto\x1a\x12via/v1/media.proto\"\x95\x05\n\x08\x45\x64itSpec\x12#\n\x06source\x18\x01 \x01(\x0b\x32\x13.via.v1.MediaSource\x12\'\n\x0b\x66rame_range\x18\x02 \x01(\x0b\x32\x12.via.v1.FrameRange\x12\x13\n\x0binstruction\x18\x03 \x01(\t\x12\'\n\x0bgroup_range\x18\x04 \x01(\x0b\x32\x12.via.v1.FrameRange\x12\r\n\x05model\x18\x05 \x01(\t\x12\x11\n\x04seed\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05steps\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12!\n\x14image_guidance_scale\x18\t \x01(\x01H\x03\x88\x01\x01\x12\x17\n\ngroup_size\x18\n \x01(\x05H\x04\x88\x01\x01\x12+\n\routput_format\x18\x0c \x01(\x0e\x32\x14.via.v1.OutputFormat\x12(\n\tattention\x18\r \x01(\x0e\x32\x15.via.v1.AttentionMode\x12\'\n\x0bswap_layers\x18\x0e \x01(\x0e\x32\x12.via.v1.SwapLayers\x12\x17\n\nswap_steps\x18\x0f \x01(\x05H\x05\x88\x01\x01\x12$\n\x05local\x18\x10 \x01(\x0b\x32\x15.via.v1.LocalSettings\x12$\n\x05\x61\x64\x61pt\x18\x11 \x01(\x0b\x32\x15.via.v1.AdaptSettings\x12\x12\n\ngroup_from\x18\x12 \x01(\tB\x07\n\x05_seedB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x17\n\x15_image_guidance_scaleB\r\n\x0b_group_sizeB\r\n\x0b_swap_stepsJ\x04\x08\x0b\x10\x0cR\x12independent_frames\"\xe2\x01\n\x08\x45\x64itPlan\x12\'\n\rresolved_spec\x18\x01 \x01(\x0b\x32\x10.via.v1.EditSpec\x12 \n\x05media\x18\x02 \x01(\x0b\x32\x11.via.v1.MediaInfo\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x05\x12\x15\n\rworking_width\x18\x04 \x01(\x05\x12\x16\n\x0eworking_height\x18\x05 \x01(\x05\x12\x35\n\x12\x65stimated_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08warnings\x18\x07 \x03(\t*n\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12#\n\x1fOUTPUT_FORMAT_PRORES_422_HQ_MOV\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_H264_MP4\x10\x02*\xaf\x01\n\rAttentionMode\x12\x1e\n\x1a\x41TTENTION_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41TTENTION_MODE_GATHER_SWAP\x10\x01\x12\x1e\n\x1a\x41TTENTION_MODE_CROSS_FRAME\x10\x02\x12\x1e\n\x1a\x41TTENTION_MODE_GATHER_ONLY\x10\x03\x12\x1e\n\x1a\x41TTENTION_MODE_INDEPENDENT\x10\x04*T\n\nSwapLayers\x12\x1b\n\x17SWAP_LAYERS_UNSPECIFIED\x10\x00\x12\x13\n\x0fSWAP_LAYERS_ALL\x10\x01\x12\x14\n\x10SWAP_LAYERS_SELF\x10\x02\x42\x13\n\x06via.v1P\x01\xaa\x02\x06Via.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11via/v1/edit.proto\x12\x06via.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x12via/v1/adapt.proto\x1a\x12via/v1/local.proto\x1a\x12via/v1/media.proto\"\xa7\x05\n\x08\x45\x64itSpec\x12#\n\x06source\x18\x01 \x01(\x0b\x32\x13.via.v1.MediaSource\x12\'\n\x0b\x66rame_range\x18\x02 \x01(\x0b\x32\x12.via.v1.FrameRange\x12\x13\n\x0binstruction\x18\x03 \x01(\t\x12\'\n\x0bgroup_range\x18\x04 \x01(\x0b\x32\x12.via.v1.FrameRange\x12\r\n\x05model\x18\x05 \x01(\t\x12\x11\n\x04seed\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05steps\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0eguidance_scale\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12!\n\x14image_guidance_scale\x18\t \x01(\x01H\x03\x88\x01\x01\x12\x17\n\ngroup_size\x18\n \x01(\x05H\x04\x88\x01\x01\x12+\n\routput_format\x18\x0c \x01(\x0e\x32\x14.via.v1.OutputFormat\x12(\n\tattention\x18\r \x01(\x0e\x32\x15.via.v1.AttentionMode\x12\'\n\x0bswap_layers\x18\x0e \x01(\x0e\x32\x12.via.v1.SwapLayers\x12\x17\n\nswap_steps\x18\x0f \x01(\x05H\x05\x88\x01\x01\x12$\n\x05local\x18\x10 \x01(\x0b\x32\x15.via.v1.LocalSettings\x12$\n\x05\x61\x64\x61pt\x18\x11 \x01(\x0b\x32\x15.via.v1.AdaptSettings\x12\x12\n\ngroup_from\x18\x12 \x01(\t\x12\x10\n\x08identity\x18\x13 \x01(\x08\x42\x07\n\x05_seedB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x17\n\x15_image_guidance_scaleB\r\n\x0b_group_sizeB\r\n\x0b_swap_stepsJ\x04\x08\x0b\x10\x0cR\x12independent_frames\"\xa2\x02\n\x08\x45\x64itPlan\x12\'\n\rresolved_spec\x18\x01 \x01(\x0b\x32\x10.via.v1.EditSpec\x12 \n\x05media\x18\x02 \x01(\x0b\x32\x11.via.v1.MediaInfo\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x05\x12\x15\n\rworking_width\x18\x04 \x01(\x05\x12\x16\n\x0eworking_height\x18\x05 \x01(\x05\x12\x35\n\x12\x65stimated_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12#\n\x16\x65stimated_memory_bytes\x18\x08 \x01(\x03H\x00\x88\x01\x01\x42\x19\n\x17_estimated_memory_bytes*\x8a\x01\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12#\n\x1fOUTPUT_FORMAT_PRORES_422_HQ_MOV\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_H264_MP4\x10\x02\x12\x1a\n\x16OUTPUT_FORMAT_FFV1_MKV\x10\x03*\xaf\x01\n\rAttentionMode\x12\x1e\n\x1a\x41TTENTION_MODE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41TTENTION_MODE_GATHER_SWAP\x10\x01\x12\x1e\n\x1a\x41TTENTION_MODE_CROSS_FRAME\x10\x02\x12\x1e\n\x1a\x41TTENTION_MODE_GATHER_ONLY\x10\x03\x12\x1e\n\x1a\x41TTENTION_MODE_INDEPENDENT\x10\x04*T\n\nSwapLayers\x12\x1b\n\x17SWAP_LAYERS_UNSPECIFIED\x10\x00\x12\x13\n\x0fSWAP_LAYERS_ALL\x10\x01\x12\x14\n\x10SWAP_LAYERS_SELF\x10\x02\x42\x13\n\x06via.v1P\x01\xaa\x02\x06Via.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,14 +36,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'via.v1.edit_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\006via.v1P\001\252\002\006Via.V1'
-  _globals['_OUTPUTFORMAT']._serialized_start=1014
-  _globals['_OUTPUTFORMAT']._serialized_end=1124
-  _globals['_ATTENTIONMODE']._serialized_start=1127
-  _globals['_ATTENTIONMODE']._serialized_end=1302
-  _globals['_SWAPLAYERS']._serialized_start=1304
-  _globals['_SWAPLAYERS']._serialized_end=1388
+  _globals['_OUTPUTFORMAT']._serialized_start=1097
+  _globals['_OUTPUTFORMAT']._serialized_end=1235
+  _globals['_ATTENTIONMODE']._serialized_start=1238
+  _globals['_ATTENTIONMODE']._serialized_end=1413
+  _globals['_SWAPLAYERS']._serialized_start=1415
+  _globals['_SWAPLAYERS']._serialized_end=1499
   _globals['_EDITSPEC']._serialized_start=122
-  _globals['_EDITSPEC']._serialized_end=783
-  _globals['_EDITPLAN']._serialized_start=786
-  _globals['_EDITPLAN']._serialized_end=1012
+  _globals['_EDITSPEC']._serialized_end=801
+  _globals['_EDITPLAN']._serialized_start=804
+  _globals['_EDITPLAN']._serialized_end=1094
 # @@protoc_insertion_point(module_scope)

@@ -18,6 +18,7 @@ class OutputFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTPUT_FORMAT_UNSPECIFIED: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_PRORES_422_HQ_MOV: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_H264_MP4: _ClassVar[OutputFormat]
+    OUTPUT_FORMAT_FFV1_MKV: _ClassVar[OutputFormat]
 
 class AttentionMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,7 @@ class SwapLayers(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 OUTPUT_FORMAT_UNSPECIFIED: OutputFormat
 OUTPUT_FORMAT_PRORES_422_HQ_MOV: OutputFormat
 OUTPUT_FORMAT_H264_MP4: OutputFormat
+OUTPUT_FORMAT_FFV1_MKV: OutputFormat
 ATTENTION_MODE_UNSPECIFIED: AttentionMode
 ATTENTION_MODE_GATHER_SWAP: AttentionMode
 ATTENTION_MODE_CROSS_FRAME: AttentionMode
@@ -45,7 +47,7 @@ SWAP_LAYERS_ALL: SwapLayers
 SWAP_LAYERS_SELF: SwapLayers
 
 class EditSpec(_message.Message):
-    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from")
+    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from", "identity")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FRAME_RANGE_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +65,7 @@ class EditSpec(_message.Message):
     LOCAL_FIELD_NUMBER: _ClassVar[int]
     ADAPT_FIELD_NUMBER: _ClassVar[int]
     GROUP_FROM_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
     source: _media_pb2.MediaSource
     frame_range: _media_pb2.FrameRange
     instruction: str
@@ -80,10 +83,11 @@ class EditSpec(_message.Message):
     local: _local_pb2.LocalSettings
     adapt: _adapt_pb2.AdaptSettings
     group_from: str
-    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ...) -> None: ...
+    identity: bool
+    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ..., identity: _Optional[bool] = ...) -> None: ...
 
 class EditPlan(_message.Message):
-    __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings")
+    __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings", "estimated_memory_bytes")
     RESOLVED_SPEC_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +95,7 @@ class EditPlan(_message.Message):
     WORKING_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_DURATION_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     resolved_spec: EditSpec
     media: _media_pb2.MediaInfo
     frame_count: int
@@ -98,4 +103,5 @@ class EditPlan(_message.Message):
     working_height: int
     estimated_duration: _duration_pb2.Duration
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, resolved_spec: _Optional[_Union[EditSpec, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., working_width: _Optional[int] = ..., working_height: _Optional[int] = ..., estimated_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    estimated_memory_bytes: int
+    def __init__(self, resolved_spec: _Optional[_Union[EditSpec, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., working_width: _Optional[int] = ..., working_height: _Optional[int] = ..., estimated_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., estimated_memory_bytes: _Optional[int] = ...) -> None: ...

@@ -36,6 +36,12 @@ class JobStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_STAGE_MASK: _ClassVar[JobStage]
     JOB_STAGE_ADAPT: _ClassVar[JobStage]
 
+class PictureFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PICTURE_FORMAT_UNSPECIFIED: _ClassVar[PictureFormat]
+    PICTURE_FORMAT_JPEG: _ClassVar[PictureFormat]
+    PICTURE_FORMAT_PNG: _ClassVar[PictureFormat]
+
 class ResultPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RESULT_PART_UNSPECIFIED: _ClassVar[ResultPart]
@@ -57,6 +63,9 @@ JOB_STAGE_SWAP: JobStage
 JOB_STAGE_ASSEMBLE: JobStage
 JOB_STAGE_MASK: JobStage
 JOB_STAGE_ADAPT: JobStage
+PICTURE_FORMAT_UNSPECIFIED: PictureFormat
+PICTURE_FORMAT_JPEG: PictureFormat
+PICTURE_FORMAT_PNG: PictureFormat
 RESULT_PART_UNSPECIFIED: ResultPart
 RESULT_PART_CLIP: ResultPart
 RESULT_PART_ADAPTER: ResultPart
@@ -344,6 +353,36 @@ class PreviewFrameResponse(_message.Message):
     width: int
     height: int
     def __init__(self, png: _Optional[bytes] = ..., source_png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class ReadFrameRequest(_message.Message):
+    __slots__ = ("source", "job_name", "frame", "max_side_px", "format")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    JOB_NAME_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    MAX_SIDE_PX_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    source: _media_pb2.MediaSource
+    job_name: str
+    frame: int
+    max_side_px: int
+    format: PictureFormat
+    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., job_name: _Optional[str] = ..., frame: _Optional[int] = ..., max_side_px: _Optional[int] = ..., format: _Optional[_Union[PictureFormat, str]] = ...) -> None: ...
+
+class ReadFrameResponse(_message.Message):
+    __slots__ = ("picture", "width", "height", "upright_width", "upright_height", "media")
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    UPRIGHT_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    UPRIGHT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    picture: bytes
+    width: int
+    height: int
+    upright_width: int
+    upright_height: int
+    media: _media_pb2.MediaInfo
+    def __init__(self, picture: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., upright_width: _Optional[int] = ..., upright_height: _Optional[int] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ...) -> None: ...
 
 class ProposeRootsRequest(_message.Message):
     __slots__ = ("spec", "count")

@@ -81,6 +81,11 @@ class JobServiceStub:
                 request_serializer=via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.SerializeToString,
                 response_deserializer=via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.FromString,
                 _registered_method=True)
+        self.ReadFrame = channel.unary_unary(
+                '/via.v1.JobService/ReadFrame',
+                request_serializer=via_dot_v1_dot_job__service__pb2.ReadFrameRequest.SerializeToString,
+                response_deserializer=via_dot_v1_dot_job__service__pb2.ReadFrameResponse.FromString,
+                _registered_method=True)
         self.ProposeRoots = channel.unary_stream(
                 '/via.v1.JobService/ProposeRoots',
                 request_serializer=via_dot_v1_dot_job__service__pb2.ProposeRootsRequest.SerializeToString,
@@ -166,6 +171,13 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadFrame(self, request, context):
+        """Shows one frame of a media file, or of a job's finished clip, as it is; nothing is edited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ProposeRoots(self, request, context):
         """Edits root frames in several ways for the caller to choose from: the candidates, best first,
         then a sheet of all. Cancelling the call stops the work.
@@ -175,7 +187,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadMedia(self, request_iterator, context):
-        """Sends a media file, mask, picture or adapter to the server, for machines that share no disk.
+        """Sends a media file, mask, picture or adapter to the server, or the pictures of a sequence
+        together, for machines that share no disk.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,6 +248,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.PreviewFrame,
                     request_deserializer=via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.FromString,
                     response_serializer=via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.SerializeToString,
+            ),
+            'ReadFrame': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadFrame,
+                    request_deserializer=via_dot_v1_dot_job__service__pb2.ReadFrameRequest.FromString,
+                    response_serializer=via_dot_v1_dot_job__service__pb2.ReadFrameResponse.SerializeToString,
             ),
             'ProposeRoots': grpc.unary_stream_rpc_method_handler(
                     servicer.ProposeRoots,
@@ -497,6 +515,33 @@ class JobService:
             '/via.v1.JobService/PreviewFrame',
             via_dot_v1_dot_job__service__pb2.PreviewFrameRequest.SerializeToString,
             via_dot_v1_dot_job__service__pb2.PreviewFrameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadFrame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/via.v1.JobService/ReadFrame',
+            via_dot_v1_dot_job__service__pb2.ReadFrameRequest.SerializeToString,
+            via_dot_v1_dot_job__service__pb2.ReadFrameResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12via/v1/media.proto\x12\x06via.v1\"$\n\x08Rational\x12\x0b\n\x03num\x18\x01 \x01(\x05\x12\x0b\n\x03\x64\x65n\x18\x02 \x01(\x05\">\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x05\x12\x1b\n\x13\x65nd_frame_exclusive\x18\x02 \x01(\x05\"4\n\nRootedPath\x12\x0f\n\x07root_id\x18\x01 \x01(\t\x12\x15\n\rrelative_path\x18\x02 \x01(\t\"p\n\x0bMediaSource\x12\x17\n\rabsolute_path\x18\x01 \x01(\tH\x00\x12)\n\x0brooted_path\x18\x02 \x01(\x0b\x32\x12.via.v1.RootedPathH\x00\x12\x13\n\tupload_id\x18\x03 \x01(\tH\x00\x42\x08\n\x06source\"\xa2\x01\n\tMediaInfo\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12$\n\nframe_rate\x18\x03 \x01(\x0b\x32\x10.via.v1.Rational\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x05\x12\r\n\x05\x63odec\x18\x05 \x01(\t\x12\x14\n\x0cpixel_format\x18\x06 \x01(\t\x12\x16\n\x0estart_timecode\x18\x07 \x01(\tB\x13\n\x06via.v1P\x01\xaa\x02\x06Via.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12via/v1/media.proto\x12\x06via.v1\"$\n\x08Rational\x12\x0b\n\x03num\x18\x01 \x01(\x05\x12\x0b\n\x03\x64\x65n\x18\x02 \x01(\x05\">\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x05\x12\x1b\n\x13\x65nd_frame_exclusive\x18\x02 \x01(\x05\"4\n\nRootedPath\x12\x0f\n\x07root_id\x18\x01 \x01(\t\x12\x15\n\rrelative_path\x18\x02 \x01(\t\"\x87\x02\n\rImageSequence\x12\x19\n\x0f\x61\x62solute_folder\x18\x01 \x01(\tH\x00\x12+\n\rrooted_folder\x18\x02 \x01(\x0b\x32\x12.via.v1.RootedPathH\x00\x12\x13\n\tupload_id\x18\t \x01(\tH\x00\x12\x13\n\x0bname_prefix\x18\x03 \x01(\t\x12\x13\n\x0bname_suffix\x18\x04 \x01(\t\x12\x14\n\x0czero_padding\x18\x05 \x01(\x05\x12\x14\n\x0c\x66irst_number\x18\x06 \x01(\x05\x12\x13\n\x0b\x66rame_count\x18\x07 \x01(\x05\x12$\n\nframe_rate\x18\x08 \x01(\x0b\x32\x10.via.v1.RationalB\x08\n\x06\x66older\"\x9b\x01\n\x0bMediaSource\x12\x17\n\rabsolute_path\x18\x01 \x01(\tH\x00\x12)\n\x0brooted_path\x18\x02 \x01(\x0b\x32\x12.via.v1.RootedPathH\x00\x12\x13\n\tupload_id\x18\x03 \x01(\tH\x00\x12)\n\x08sequence\x18\x04 \x01(\x0b\x32\x15.via.v1.ImageSequenceH\x00\x42\x08\n\x06source\"\xe0\x01\n\tMediaInfo\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12$\n\nframe_rate\x18\x03 \x01(\x0b\x32\x10.via.v1.Rational\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x05\x12\r\n\x05\x63odec\x18\x05 \x01(\t\x12\x14\n\x0cpixel_format\x18\x06 \x01(\t\x12\x16\n\x0estart_timecode\x18\x07 \x01(\t\x12\x10\n\x08identity\x18\x08 \x01(\t\x12*\n\x0emissing_ranges\x18\t \x03(\x0b\x32\x12.via.v1.FrameRangeB\x13\n\x06via.v1P\x01\xaa\x02\x06Via.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,8 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAMERANGE']._serialized_end=130
   _globals['_ROOTEDPATH']._serialized_start=132
   _globals['_ROOTEDPATH']._serialized_end=184
-  _globals['_MEDIASOURCE']._serialized_start=186
-  _globals['_MEDIASOURCE']._serialized_end=298
-  _globals['_MEDIAINFO']._serialized_start=301
-  _globals['_MEDIAINFO']._serialized_end=463
+  _globals['_IMAGESEQUENCE']._serialized_start=187
+  _globals['_IMAGESEQUENCE']._serialized_end=450
+  _globals['_MEDIASOURCE']._serialized_start=453
+  _globals['_MEDIASOURCE']._serialized_end=608
+  _globals['_MEDIAINFO']._serialized_start=611
+  _globals['_MEDIAINFO']._serialized_end=835
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -29,18 +30,42 @@ class RootedPath(_message.Message):
     relative_path: str
     def __init__(self, root_id: _Optional[str] = ..., relative_path: _Optional[str] = ...) -> None: ...
 
+class ImageSequence(_message.Message):
+    __slots__ = ("absolute_folder", "rooted_folder", "upload_id", "name_prefix", "name_suffix", "zero_padding", "first_number", "frame_count", "frame_rate")
+    ABSOLUTE_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    ROOTED_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    NAME_SUFFIX_FIELD_NUMBER: _ClassVar[int]
+    ZERO_PADDING_FIELD_NUMBER: _ClassVar[int]
+    FIRST_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
+    absolute_folder: str
+    rooted_folder: RootedPath
+    upload_id: str
+    name_prefix: str
+    name_suffix: str
+    zero_padding: int
+    first_number: int
+    frame_count: int
+    frame_rate: Rational
+    def __init__(self, absolute_folder: _Optional[str] = ..., rooted_folder: _Optional[_Union[RootedPath, _Mapping]] = ..., upload_id: _Optional[str] = ..., name_prefix: _Optional[str] = ..., name_suffix: _Optional[str] = ..., zero_padding: _Optional[int] = ..., first_number: _Optional[int] = ..., frame_count: _Optional[int] = ..., frame_rate: _Optional[_Union[Rational, _Mapping]] = ...) -> None: ...
+
 class MediaSource(_message.Message):
-    __slots__ = ("absolute_path", "rooted_path", "upload_id")
+    __slots__ = ("absolute_path", "rooted_path", "upload_id", "sequence")
     ABSOLUTE_PATH_FIELD_NUMBER: _ClassVar[int]
     ROOTED_PATH_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     absolute_path: str
     rooted_path: RootedPath
     upload_id: str
-    def __init__(self, absolute_path: _Optional[str] = ..., rooted_path: _Optional[_Union[RootedPath, _Mapping]] = ..., upload_id: _Optional[str] = ...) -> None: ...
+    sequence: ImageSequence
+    def __init__(self, absolute_path: _Optional[str] = ..., rooted_path: _Optional[_Union[RootedPath, _Mapping]] = ..., upload_id: _Optional[str] = ..., sequence: _Optional[_Union[ImageSequence, _Mapping]] = ...) -> None: ...
 
 class MediaInfo(_message.Message):
-    __slots__ = ("width", "height", "frame_rate", "frame_count", "codec", "pixel_format", "start_timecode")
+    __slots__ = ("width", "height", "frame_rate", "frame_count", "codec", "pixel_format", "start_timecode", "identity", "missing_ranges")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +73,8 @@ class MediaInfo(_message.Message):
     CODEC_FIELD_NUMBER: _ClassVar[int]
     PIXEL_FORMAT_FIELD_NUMBER: _ClassVar[int]
     START_TIMECODE_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    MISSING_RANGES_FIELD_NUMBER: _ClassVar[int]
     width: int
     height: int
     frame_rate: Rational
@@ -55,4 +82,6 @@ class MediaInfo(_message.Message):
     codec: str
     pixel_format: str
     start_timecode: str
-    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., frame_rate: _Optional[_Union[Rational, _Mapping]] = ..., frame_count: _Optional[int] = ..., codec: _Optional[str] = ..., pixel_format: _Optional[str] = ..., start_timecode: _Optional[str] = ...) -> None: ...
+    identity: str
+    missing_ranges: _containers.RepeatedCompositeFieldContainer[FrameRange]
+    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., frame_rate: _Optional[_Union[Rational, _Mapping]] = ..., frame_count: _Optional[int] = ..., codec: _Optional[str] = ..., pixel_format: _Optional[str] = ..., start_timecode: _Optional[str] = ..., identity: _Optional[str] = ..., missing_ranges: _Optional[_Iterable[_Union[FrameRange, _Mapping]]] = ...) -> None: ...

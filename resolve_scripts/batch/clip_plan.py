@@ -1,0 +1,186 @@
+"""What a batch will do with each clip: the frames to edit, the edit as the server fills it in, and
+what it will cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from via.v1 import edit_pb2, media_pb2
+
+from resolve_scripts.batch.found_clip import FoundClip, Refused
+from resolve_scripts.client import ViaClient
+from resolve_scripts.edit_message import edit_spec
+from resolve_scripts.errors import ClipNotSupportedError, ServerUnreachableError, ViaClientError
+from resolve_scripts.timeline.clip_edit import ClipEdit
+from resolve_scripts.timeline.mapping import MediaFrames
+from resolve_scripts.timeline.media import (
+    STILL_SUFFIXES,
+    ImageSequence,
+    Media,
+    Movie,
+    check_pictures,
+)
+from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
+from resolve_scripts.transfer import MediaDesk
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClipPlan:
+    """What will be done with a clip.
+
+    Attributes:
+        edit: the clip, what to change in it, and where it is seen.
+        media: its media on this machine.
+        need: the media frames to edit.
+        facts: what the media itself holds.
+        spec: the edit of exactly these frames, every setting filled in.
+        source_hash: what the server calls the media's content; equal means the same media.
+        working_px: width and height at which the model works.
+        estimated_s: expected run time; None until the server has measured the model once.
+        estimated_memory_bytes: expected memory on the worker's device, likewise.
+        warnings: what the server says of media and model, a sentence each.
+    """
+
+    edit: ClipEdit
+    media: Media
+    need: MediaNeed
+    facts: MediaFacts
+    spec: edit_pb2.EditSpec
+    source_hash: str
+    working_px: tuple[int, int]
+    estimated_s: float | None
+    estimated_memory_bytes: int | None
+    warnings: tuple[str, ...]
+
+    @property
+    def media_name(self) -> Path:
+        """The file, or a name for the numbered pictures such as "shot.####.png"."""
+        if isinstance(self.media, ImageSequence):
+            number = "#" * max(1, self.media.padding)
+            return self.media.folder / f"{self.media.prefix}{number}{self.media.suffix}"
+        return self.media.path
+
+    @property
+    def model(self) -> str:
+        """Name of the model; "identity" where none runs."""
+        return "identity" if self.spec.identity else self.spec.model
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know, a sentence each."""
+        return *self.need.notes, *self.warnings
+
+
+Planned = ClipPlan | Refused
+
+
+class Planner:
+    """Asks a server what edits would do, once for those that differ in frames only.
+
+    Args:
+        client: the server.
+        desk: names media to it.
+        handles: record frames to render beyond each end of a clip.
+    """
+
+    def __init__(self, client: ViaClient, desk: MediaDesk, *, handles: int) -> None:
+        self._client = client
+        self._desk = desk
+        self._handles = handles
+        self._media: dict[tuple[Path, int], media_pb2.MediaInfo] = {}
+        self._plans: dict[bytes, edit_pb2.EditPlan] = {}
+
+    def plan(self, clip: FoundClip) -> Planned:
+        """What will be done with the clip, or why nothing can be.
+
+        Raises:
+            ServerUnreachableError: the server is lost.
+        """
+        try:
+            return self._planned(clip)
+        except ServerUnreachableError:
+            raise
+        except ViaClientError as error:
+            return Refused(error=error, edit=clip.edit)
+
+    def _planned(self, clip: FoundClip) -> ClipPlan:
+        _refuse_still(clip.media)
+        info = self._media_info(clip.media)
+        facts = MediaFacts(
+            frame_rate=Fraction(info.frame_rate.num, info.frame_rate.den),
+            frame_count=info.frame_count,
+            start_timecode=info.start_timecode,
+        )
+        need = needed_media(clip.edit, handles=self._handles, facts=facts)
+        if isinstance(clip.media, ImageSequence):
+            check_pictures(clip.media, need.frames)
+        plan = self._edit_plan(clip, need.frames)
+        spec = edit_pb2.EditSpec()
+        spec.CopyFrom(plan.resolved_spec)
+        spec.frame_range.start_frame = need.frames.start_frame
+        spec.frame_range.end_frame_exclusive = need.frames.end_frame_exclusive
+        seconds = plan.estimated_duration.ToTimedelta().total_seconds() / max(1, plan.frame_count)
+        has_memory = plan.HasField("estimated_memory_bytes")
+        return ClipPlan(
+            edit=clip.edit,
+            media=clip.media,
+            need=need,
+            facts=facts,
+            spec=spec,
+            source_hash=info.identity,
+            working_px=(plan.working_width, plan.working_height),
+            estimated_s=seconds * need.frames.frame_count or None,
+            estimated_memory_bytes=plan.estimated_memory_bytes if has_memory else None,
+            warnings=tuple(plan.warnings),
+        )
+
+    def _media_info(self, media: Media) -> media_pb2.MediaInfo:
+        """What the media holds, by an identity edit: no model has to be known for that."""
+        if isinstance(media, ImageSequence):
+            key = media.path_of(0), media.count
+        else:
+            key = media.path, 0
+        if key not in self._media:
+            spec = edit_pb2.EditSpec(source=self._desk.source(media), identity=True)
+            if isinstance(media, ImageSequence):
+                frame = _first_there(media)
+                spec.frame_range.start_frame = frame
+                spec.frame_range.end_frame_exclusive = frame + 1
+            self._media[key] = self._client.validate_edit(spec).media
+        return self._media[key]
+
+    def _edit_plan(self, clip: FoundClip, frames: MediaFrames) -> edit_pb2.EditPlan:
+        spec = edit_spec(
+            self._desk,
+            clip.media,
+            clip.edit.instruction,
+            clip.settings,
+            frame_range=(frames.start_frame, frames.end_frame_exclusive),
+        )
+        shared = edit_pb2.EditSpec()
+        shared.CopyFrom(spec)
+        # A matte clip may be as long as the range, so its fit depends on that.
+        if not spec.local.own_mask.HasField("matte_clip"):
+            shared.ClearField("frame_range")
+        key = shared.SerializeToString(deterministic=True)
+        if key not in self._plans:
+            self._plans[key] = self._client.validate_edit(spec)
+        return self._plans[key]
+
+
+def _first_there(sequence: ImageSequence) -> int:
+    """The first media frame whose picture is there."""
+    missing = {number - sequence.start_number for number in sequence.missing}
+    return next((frame for frame in range(sequence.count) if frame not in missing), 0)
+
+
+def _refuse_still(media: Media) -> None:
+    if isinstance(media, Movie) and media.path.suffix.lower() in STILL_SUFFIXES:
+        raise ClipNotSupportedError(
+            f"its media {media.path.name} is a single picture, which cannot be edited yet; render "
+            "the clip to a movie first",
+            reason="STILL_NOT_SUPPORTED",
+        )
