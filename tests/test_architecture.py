@@ -23,6 +23,8 @@ OWN_IMPORTS = {
 # Outside system -> the one place that may import it.
 DOORS = {
     "av": ("via_engine/picture/",),
+    "huggingface_hub": ("via_engine/models/library/hub.py",),
+    "httpx2": ("via_engine/models/library/hub.py",),
     "openai": ("via_engine/models/vision_language.py",),
     "peft": ("via_engine/method/adaptation.py",),
     "segment_anything": ("via_engine/masks/", "via_engine/starter/"),
