@@ -47,6 +47,7 @@ GRPC_DOORS = ("server/", "resolve_scripts/client.py")
 ENGINE_ORDER: list[set[str]] = [
     {"errors"},
     {"edit_types", "config"},
+    {"weights"},
     {"schedule", "starter"},
     {"picture", "models", "masks"},
     {"method"},
@@ -62,7 +63,7 @@ STARTER_ORDER: list[set[str]] = [
 SERVER_ORDER: list[set[str]] = [
     {"errors"},
     {"config", "edit_spec"},
-    {"json_values", "jobs", "child", "checking", "convert_settings"},
+    {"json_values", "jobs", "child", "checking", "convert_settings", "named_models"},
     {"planning", "store", "worker_process", "access", "state_folder", "paging"},
     {"ledger", "worker", "probing", "uploads"},
     {"recording", "watching", "attachments", "inline_pictures"},

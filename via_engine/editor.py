@@ -39,6 +39,7 @@ from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
+from via_engine.models.library.library import Library
 from via_engine.models.placement import resolve_device, resolve_dtype
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
@@ -69,7 +70,8 @@ class VideoEditor:
         self._config = config
         device = resolve_device(config.device)
         dtype = resolve_dtype(config.dtype, device)
-        self._models = ResidentEditors(load_catalog(config), device, dtype)
+        library = None if config.models_folder is None else Library(config.models_folder)
+        self._models = ResidentEditors(load_catalog(config), device, dtype, library)
         self._groups = GroupCache(config.group_cache_bytes)
         self._adapters = AdapterCache(config.adapter_cache_bytes)
         self._perception = Perception(config, device)
@@ -223,6 +225,9 @@ class VideoEditor:
             seconds=time.perf_counter() - started,
             size_bytes=group.size_bytes,
         )
+        expression = shot.edit.editor.expression(shot.settings.instruction)
+        if expression:
+            yield Note(text=f"The model read the instruction as: {expression}")
         if self._groups.find(shot.settings) is None:
             yield Note(
                 text=f"The attention group takes {group.size_bytes >> 20} MiB, more than "

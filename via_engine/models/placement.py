@@ -1,9 +1,10 @@
-"""Where a model runs and in which precision."""
+"""Where a model runs, in which precision, and what stays there."""
 
 from __future__ import annotations
 
 import torch
 
+from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError
 
 _DTYPES = {
@@ -11,6 +12,9 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+# 7 billion weights of two bytes with CLIP's tower; UNet, VAE, a group of four and activations.
+_ROOM_FOR_ALL_BYTES = 15 << 30
+_ROOM_FOR_EDIT_BYTES = 14 << 30
 
 
 def resolve_device(name: str) -> torch.device:
@@ -41,3 +45,16 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         raise ModelError(f"dtype {name!r} is unknown; use auto, {', '.join(_DTYPES)}")
     return _DTYPES[name]
+
+
+def keeps_conditioner(card: ModelCard, device: torch.device) -> bool:
+    """Whether MGIE's language model stays in memory between answers, as its card says.
+
+    "auto" keeps it on a CPU, and on a CUDA device that holds it beside all the rest.
+    """
+    if card.conditioner != "auto":
+        return card.conditioner == "resident"
+    if device.type != "cuda":
+        return True
+    total: int = torch.cuda.get_device_properties(device).total_memory
+    return total >= _ROOM_FOR_ALL_BYTES * card.conditioner_bits / 16 + _ROOM_FOR_EDIT_BYTES

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from via_engine.errors import LicenceError, ModelError, RequestError
 from via_engine.models.library.conversion import convert
-from via_engine.models.library.file_kind import FileKind, kind_of, tensor_header
 from via_engine.models.library.integrity import model_files, record_folder
 from via_engine.models.library.library import Entry, Library
 from via_engine.models.library.manifest import Manifest, Role
+from via_engine.weights.file_kind import FileKind, kind_of, tensor_header
 
 CARD_NAME = "via_model.json"
 CONTENT_NAME = "model"

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from via_engine.errors import ModelError
-from via_engine.models.library.file_kind import FileKind, kind_of
 from via_engine.models.library.integrity import model_files
 from via_engine.models.library.manifest import Role
 from via_engine.models.library.single_file import is_editor, write_editor
-from via_engine.models.weight_file import read_tensors, shard_paths
+from via_engine.weights.file_kind import FileKind, kind_of
+from via_engine.weights.weight_file import read_tensors, shard_paths
 
 Tensors = dict[str, Tensor]
 WEIGHTS_NAME = "model.safetensors"

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from via_engine.errors import ModelError, ModelIntegrityError
-from via_engine.models.library.file_kind import FileKind, kind_of
+from via_engine.weights.file_kind import FileKind, kind_of
 
 # Where checkpoints of trainings keep the tensors, beside counters and optimizers.
 _NESTS = ("state_dict", "model")
