@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from os import SEEK_END
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, constants, hf_hub_download
+from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -21,6 +22,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
 
 from via_engine.errors import DownloadError, ModelIntegrityError
 from via_engine.models.library.integrity import FileRecord, check_file
@@ -54,7 +57,9 @@ def look_up(source: Source) -> Snapshot:
         DownloadError: the hub is out of reach, or the repository lacks what is wanted.
     """
     with _faults(source):
-        found = HfApi().model_info(source.repository, revision=source.revision, files_metadata=True)
+        found = HfApi(endpoint=constants.ENDPOINT).model_info(
+            source.repository, revision=source.revision, files_metadata=True
+        )
     listed = [
         RemoteFile(
             path=one.rfilename,
@@ -80,13 +85,11 @@ def fetch(snapshot: Snapshot, file: RemoteFile, folder: Path) -> Path:
         ModelIntegrityError: what came is not what the manifest or the hub tells of.
     """
     source = snapshot.source
-    target = folder / source.folder
-    with _faults(source):
-        path = Path(
-            hf_hub_download(
-                source.repository, file.path, revision=snapshot.commit, local_dir=target
-            )
-        )
+    path = folder / source.folder / file.path
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _faults(source):
+            _download(snapshot, file, path)
     expected = _expected_sha256(source, file)
     if expected:
         recorded = FileRecord(size_bytes=file.size_bytes, sha256=expected)
@@ -96,6 +99,22 @@ def fetch(snapshot: Snapshot, file: RemoteFile, folder: Path) -> Path:
             path.unlink(missing_ok=True)
             raise
     return path
+
+
+def _download(snapshot: Snapshot, file: RemoteFile, path: Path) -> None:
+    """Goes on with what lies beside `path` from an earlier try, which may have been killed."""
+    url = hf_hub_url(snapshot.source.repository, file.path, revision=snapshot.commit)
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("ab") as arriving:
+        arriving.seek(0, SEEK_END)
+        http_get(
+            url,
+            arriving,
+            resume_size=arriving.tell(),
+            headers=build_hf_headers(),
+            expected_size=file.size_bytes,
+        )
+    partial.replace(path)
 
 
 def _chosen(source: Source, listed: list[RemoteFile]) -> Iterator[RemoteFile]:
