@@ -22,9 +22,8 @@ class SharedNoiseEuler(EulerAncestralDiscreteScheduler):  # type: ignore[misc]
     frame's edit does not depend on its neighbours, and the frames of a clip keep together.
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self._generators: list[torch.Generator] = []
+    # The stock class reads its settings from its own __init__, so there is none here.
+    _generators: list[torch.Generator] | None = None
 
     def step(
         self,
@@ -36,7 +35,7 @@ class SharedNoiseEuler(EulerAncestralDiscreteScheduler):  # type: ignore[misc]
         return_dict: bool = True,
     ) -> Any:
         """As the stock scheduler's, without a generator; the first step must get what was noise."""
-        if not self._generators:
+        if self._generators is None:
             seeds = (ancestral_seed(row) for row in sample)
             self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         return super().step(
