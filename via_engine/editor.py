@@ -40,7 +40,8 @@ from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
 from via_engine.models.library.library import Library
-from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.models.memory_plan import LOOKERS
+from via_engine.models.placement import planned, resolve_device, resolve_dtype
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
 from via_engine.picture.decode import read_frames, read_frames_at
@@ -72,7 +73,9 @@ class VideoEditor:
         dtype = resolve_dtype(config.dtype, device)
         library = None if config.models_folder is None else Library(config.models_folder)
         self._models = ResidentEditors(load_catalog(config), device, dtype, library)
-        self._groups = GroupCache(config.group_cache_bytes)
+        plans = [planned(config, card, device, dtype) for card in self._models.catalog.cards]
+        self._keeps_lookers = all(plan.stays(LOOKERS) for plan in plans)
+        self._groups = GroupCache(min(plan.group_cache_bytes for plan in plans))
         self._adapters = AdapterCache(config.adapter_cache_bytes)
         self._perception = Perception(config, device)
 
@@ -205,6 +208,8 @@ class VideoEditor:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
             adapter = yield from stage.adapter(self._adapters, adapter_folder)
+        if not self._keeps_lookers:
+            self._perception.release()
         return tuple(clip.shot(part, areas.clip, areas.look, adapter) for part in clip.parts)
 
     def _root_stage(self, clip: Clip, areas: Areas, check: Callable[[], None]) -> RootStage:

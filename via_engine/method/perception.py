@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cached_property
 from pathlib import Path
 
@@ -58,6 +59,14 @@ class Perception:
         """Plans instructions and judges roots, when one is configured."""
         settings = self._config.vision_language
         return None if settings is None else connect(settings)
+
+    def release(self) -> None:
+        """Gives the memory of all of them back; they are loaded again when next needed."""
+        for name in ("grounder", "segmenter", "video_tracker", "critic"):
+            self.__dict__.pop(name, None)
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _known(self, path: Path | None) -> Path | None:
         """The path, once its files are found to be those recorded with it, if any were."""

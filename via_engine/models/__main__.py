@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
+from via_engine.config import EngineConfig
 from via_engine.errors import RequestError, ViaEngineError
+from via_engine.models.catalog import load_catalog
 from via_engine.models.library.adding import Addition, add, convert_entry
 from via_engine.models.library.library import Entry, Library
-from via_engine.models.library.manifest import Manifest, known_manifests, manifest
+from via_engine.models.library.manifest import Manifest, Role, known_manifests, manifest
+from via_engine.models.memory_plan import MemoryPlan, Part, plan_memory
 
 FOLDER_VARIABLE = "VIA_MODELS_FOLDER"
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -126,6 +129,69 @@ def _remove(library: Library, given: argparse.Namespace) -> Told:
     )
 
 
+def _plan(library: Library, given: argparse.Namespace) -> Told:
+    """Say what of each editor stays on the device, what leaves it after use, and what is left."""
+    # Loaded only here: it takes seconds, and nothing else needs it.
+    from via_engine.models.placement import (  # noqa: PLC0415
+        memory_bytes,
+        resolve_device,
+        resolve_dtype,
+    )
+
+    device = resolve_device(given.device)
+    dtype = resolve_dtype(given.dtype, device)
+    total = int(given.memory_gb * 1e9) if given.memory_gb else memory_bytes(device)
+    config = _served(library)
+    cards = load_catalog(config).cards
+    chosen = [card for card in cards if given.name in (None, card.name)]
+    if not chosen:
+        names = ", ".join(card.name for card in cards)
+        raise RequestError(f"no editor is called {given.name!r}; there are: {names}")
+    plans = {
+        card.name: plan_memory(config, card, total_bytes=total, weight_bytes=dtype.itemsize)
+        for card in chosen
+    }
+    name = str(dtype).removeprefix("torch.")
+    lines = [f"{device}, {_size(total)}, {name}:"]
+    for editor, plan in plans.items():
+        lines += [f"  {editor}", *(_part_line(part) for part in plan.parts)]
+        lines.append(f"    {'room for attention groups':<38} {_size(plan.group_cache_bytes):>8}")
+    values = {"device": str(device), "dtype": name, "total_bytes": total}
+    return Told(values | {"plans": {n: _plan_values(plan) for n, plan in plans.items()}}, lines)
+
+
+def _served(library: Library) -> EngineConfig:
+    """The settings with which `via serve` uses the models of this library."""
+
+    def first(role: Role) -> Path | None:
+        found = library.of_role(role)
+        return found[0].content if found else None
+
+    return EngineConfig(
+        models_folder=library.folder,
+        model_folders=tuple((one.name, one.content) for one in library.of_role(Role.EDITOR)),
+        grounder_folder=first(Role.GROUNDER),
+        segmenter_path=first(Role.SEGMENTER),
+        tracker_folder=first(Role.TRACKER),
+        critic_folder=first(Role.CRITIC),
+    )
+
+
+def _plan_values(plan: MemoryPlan) -> dict[str, Any]:
+    return {
+        "fits": plan.fits,
+        "group_cache_bytes": plan.group_cache_bytes,
+        "parts": [
+            {"name": part.name, "size_bytes": part.size_bytes, "stay": part.stay.name.lower()}
+            for part in plan.parts
+        ],
+    }
+
+
+def _part_line(part: Part) -> str:
+    return f"    {part.name:<38} {_size(part.size_bytes):>8}  {part.stay.value}"
+
+
 _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], Told]] = {
     "ls": _list,
     "add": _add,
@@ -133,6 +199,7 @@ _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], Told]] = {
     "verify": _verify,
     "convert": _convert,
     "rm": _remove,
+    "plan": _plan,
 }
 
 
@@ -161,6 +228,13 @@ def _parser() -> argparse.ArgumentParser:
             help="tokenizer files that a one-file checkpoint or a Grounding DINO does not hold",
         )
     _add_options(found["add"])
+    plan = found["plan"]
+    plan.add_argument("name", metavar="NAME", nargs="?", help="an editor; default: all")
+    plan.add_argument("--device", default="auto", help="torch device (%(default)s)")
+    plan.add_argument("--dtype", default="auto", help="precision of the editor (%(default)s)")
+    plan.add_argument(
+        "--memory-gb", type=float, metavar="N", help="as if the device had so much, such as 24"
+    )
     return parser
 
 

@@ -155,7 +155,7 @@ def load_mgie_editor(card: ModelCard, *, device: torch.device, dtype: torch.dtyp
         conditioner=ConditionerSlot(
             lambda: _load_fitting(card, device, dtype),
             lambda: load_null_states(card.folder, device=device, dtype=dtype),
-            stays=keeps_conditioner(card, device),
+            stays=keeps_conditioner(card, device, dtype),
         ),
     )
     check_fit(editor, text_width=editor.text_encoder.config.hidden_size)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import psutil
 import torch
 
+from via_engine.config import EngineConfig
 from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError
+from via_engine.models.memory_plan import CONDITIONER, MemoryPlan, plan_memory
 
 _DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-# 7 billion weights of two bytes with CLIP's tower; UNet, VAE, a group of four and activations.
-_ROOM_FOR_ALL_BYTES = 15 << 30
-_ROOM_FOR_EDIT_BYTES = 14 << 30
 
 
 def resolve_device(name: str) -> torch.device:
@@ -47,14 +47,24 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     return _DTYPES[name]
 
 
-def keeps_conditioner(card: ModelCard, device: torch.device) -> bool:
-    """Whether MGIE's language model stays in memory between answers, as its card says.
+def memory_bytes(device: torch.device) -> int:
+    """Memory of the device: all of a CUDA device's, what is free of a computer's own."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(psutil.virtual_memory().available)
 
-    "auto" keeps it on a CPU, and on a CUDA device that holds it beside all the rest.
+
+def planned(
+    config: EngineConfig, card: ModelCard, device: torch.device, dtype: torch.dtype
+) -> MemoryPlan:
+    """What stays on this device in edits with that editor."""
+    return plan_memory(config, card, total_bytes=memory_bytes(device), weight_bytes=dtype.itemsize)
+
+
+def keeps_conditioner(card: ModelCard, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether MGIE's language model stays in memory between answers: as its card says, or, with
+    "auto", where it fits beside all the rest.
     """
     if card.conditioner != "auto":
         return card.conditioner == "resident"
-    if device.type != "cuda":
-        return True
-    total: int = torch.cuda.get_device_properties(device).total_memory
-    return total >= _ROOM_FOR_ALL_BYTES * card.conditioner_bits / 16 + _ROOM_FOR_EDIT_BYTES
+    return planned(EngineConfig(), card, device, dtype).stays(CONDITIONER)
