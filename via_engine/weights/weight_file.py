@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise ModelIntegrityError(f"{path} cannot be read: {error}; fetch it again") from error
     raise ModelIntegrityError(f"{path} is neither a safetensors nor a torch file; fetch it again")
+
+
+def own_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, copied where they are not alone in their memory: safetensors wants them so."""
+    seen: set[int] = set()
+    own = {}
+    for name, tensor in tensors.items():
+        storage = tensor.untyped_storage()
+        is_alone = tensor.is_contiguous() and storage.nbytes() == tensor.nbytes
+        own[name] = tensor if is_alone and storage.data_ptr() not in seen else tensor.clone()
+        own[name] = own[name].contiguous()
+        seen.add(storage.data_ptr())
+    return own
 
 
 def shard_paths(folder: Path) -> list[Path]:

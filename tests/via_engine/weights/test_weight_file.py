@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from via_engine.errors import ModelError, ModelIntegrityError
 from via_engine.weights.file_kind import FileKind, kind_of, tensor_header
-from via_engine.weights.weight_file import read_tensors
+from via_engine.weights.weight_file import own_tensors, read_tensors
 
 NAMES = ["model.safetensors", "model.SafeTensors", "model.pth"]
 
@@ -128,3 +128,13 @@ def test_a_header_tells_shapes_without_reading_values(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(2, 3, dtype=torch.float16)}, path)
     assert tensor_header(path)["weight"]["shape"] == [2, 3]
     assert tensor_header(path)["weight"]["dtype"] == "F16"
+
+
+def test_tensors_that_share_memory_are_parted(tmp_path: Path) -> None:
+    base = torch.arange(12.0).view(3, 4)
+    tied = {"base": base, "same": base, "part": base[1:], "turned": base.t(), "alone": base.clone()}
+    own = own_tensors(tied)
+    assert own["alone"] is tied["alone"]
+    save_file(own, tmp_path / "model.safetensors")
+    for name, value in read_tensors(tmp_path / "model.safetensors").items():
+        assert torch.equal(value, tied[name])

@@ -20,7 +20,7 @@ from via_engine.models.library.integrity import model_files
 from via_engine.models.library.manifest import Role
 from via_engine.models.library.single_file import is_editor, write_editor
 from via_engine.weights.file_kind import FileKind, kind_of
-from via_engine.weights.weight_file import read_tensors, shard_paths
+from via_engine.weights.weight_file import own_tensors, read_tensors, shard_paths
 
 Tensors = dict[str, Tensor]
 WEIGHTS_NAME = "model.safetensors"
@@ -166,12 +166,23 @@ def _copy_part(source: Path, target: Path) -> None:
         is_text = path.is_file() and not _is_weights(path) and not path.name.endswith(".index.json")
         if is_text:
             shutil.copy(path, target)
-    if weights:
+    if len(weights) == 1:
         name = "diffusion_pytorch_model" if "diffusion" in weights[0].name else "model"
-        tensors: Tensors = {}
-        for path in weights:
-            tensors |= read_tensors(path)
-        save_tensors(tensors, target / f"{name}.safetensors")
+        save_tensors(read_tensors(weights[0]), target / f"{name}.safetensors")
+    elif weights:
+        _copy_shards(weights, target)
+
+
+def _copy_shards(weights: list[Path], target: Path) -> None:
+    """One file for each shard, so that no more than one is held."""
+    where: dict[str, str] = {}
+    for number, path in enumerate(weights, start=1):
+        name = f"model-{number:05}-of-{len(weights):05}.safetensors"
+        tensors = read_tensors(path)
+        save_tensors(tensors, target / name)
+        where |= dict.fromkeys(tensors, name)
+    index = {"metadata": {}, "weight_map": where}
+    (target / f"{WEIGHTS_NAME}.index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 def _weights_of(folder: Path) -> list[Path]:
@@ -203,10 +214,9 @@ def _helper(wish: Wish, name: str, file: str, whose: str, *, needs: tuple[str, .
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Writes a safetensors file of copies that share no memory."""
+    """Writes a safetensors file; tensors that share memory are written as what each shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(own, path, metadata={"format": "pt"})
+    save_file(own_tensors(tensors), path, metadata={"format": "pt"})
     path.chmod(0o644)
 
 

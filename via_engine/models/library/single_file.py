@@ -23,6 +23,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig
 
 from via_engine.errors import ModelError
+from via_engine.weights.weight_file import own_tensors
 
 Tensors = dict[str, Tensor]
 
@@ -174,7 +175,7 @@ def _write_text(folder: Path, tensors: Tensors) -> None:
         max_position_embeddings=len(body["text_model.embeddings.position_embedding.weight"]),
     )
     config.save_pretrained(folder)
-    save_file(_own(body), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(own_tensors(body), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def _write_part(folder: Path, network: Any, tensors: Tensors) -> None:
@@ -190,7 +191,7 @@ def _write_part(folder: Path, network: Any, tensors: Tensors) -> None:
             f"{wanted.get(wrong[0], 'none')}"
         )
     network.save_config(folder)
-    save_file(_own(tensors), folder / "diffusion_pytorch_model.safetensors")
+    save_file(own_tensors(tensors), folder / "diffusion_pytorch_model.safetensors")
 
 
 def _part_of(tensors: Tensors, prefix: str, what: str) -> Tensors:
@@ -204,11 +205,6 @@ def _numbers(tensors: Tensors, prefix: str) -> set[int]:
     """The numbers that follow a prefix in the names."""
     rests = (name.removeprefix(prefix) for name in tensors if name.startswith(prefix))
     return {int(rest.partition(".")[0]) for rest in rests}
-
-
-def _own(tensors: Tensors) -> Tensors:
-    """Copies that share no memory, as a safetensors file wants them."""
-    return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

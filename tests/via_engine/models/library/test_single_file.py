@@ -26,7 +26,7 @@ from via_engine.models.editors import load_editor
 from via_engine.models.library.adding import Addition, add
 from via_engine.models.library.library import Library
 from via_engine.models.library.manifest import Role
-from via_engine.models.library.single_file import write_editor
+from via_engine.models.library.single_file import _unet_part, _vae_part, write_editor
 
 CPU = torch.device("cpu")
 
@@ -48,6 +48,25 @@ def test_written_layout_is_the_public_one() -> None:
     assert shapes["input_blocks.0.0.weight"] == (320, 8, 3, 3)
     assert len(ldm_vae_shapes(LdmSize())) == 248
     assert len(ldm_text_shapes(LdmSize())) == 197
+
+
+def test_public_sizes_are_read_from_the_tensors_alone() -> None:
+    """At full size, without a byte allocated: every tensor has its place, and no place is left."""
+    size = LdmSize()
+    for shapes, part, tensors, parameters in (
+        (ldm_unet_shapes(size), _unet_part, 686, 859_532_484),
+        (ldm_vae_shapes(size), _vae_part, 248, 83_653_863),
+    ):
+        named = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+        network, converted = part(named)
+        wanted = {name: value.shape for name, value in network.state_dict().items()}
+        assert {name: value.shape for name, value in converted.items()} == wanted
+        assert len(converted) == tensors
+        assert sum(value.numel() for value in converted.values()) == parameters
+        if part is _unet_part:
+            assert wanted["conv_in.weight"] == (320, 8, 3, 3)
+            assert network.config.cross_attention_dim == 768
+            assert network.config.down_block_types[-1] == "DownBlock2D"
 
 
 def test_magicbrush_checkpoint_is_taken_in_by_the_command(tmp_path: Path, tokenizer: Path) -> None:
