@@ -28,7 +28,7 @@ def quantize(language: nn.Module, *, bits: int, device: torch.device, dtype: tor
         library = importlib.import_module("bitsandbytes.nn")
     except ImportError as error:
         raise ModelError(
-            f"{bits} bits a weight need the package bitsandbytes: pip install bitsandbytes, or set "
+            f"{bits} bits a weight need another package: pip install 'via-editor[mgie]', or set "
             "conditioner_bits to 16 in the model's via_model.json"
         ) from error
     layers = [

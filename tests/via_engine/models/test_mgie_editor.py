@@ -156,5 +156,5 @@ def test_heads_of_another_width_are_refused(folder: Path, tmp_path: Path) -> Non
 def test_fewer_bits_need_their_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes.nn", None)
     editor = load(folder, conditioner_bits=4)
-    with pytest.raises(ModelError, match=r"pip install bitsandbytes"):
+    with pytest.raises(ModelError, match=r"pip install 'via-editor\[mgie\]'"):
         editor.condition(WORDS, FRAMES)
