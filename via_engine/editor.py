@@ -41,7 +41,8 @@ from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
 from via_engine.models.library.library import Library
 from via_engine.models.memory_plan import LOOKERS
-from via_engine.models.placement import planned, resolve_device, resolve_dtype
+from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.models.residence import planned
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
 from via_engine.picture.decode import read_frames, read_frames_at

@@ -132,11 +132,8 @@ def _remove(library: Library, given: argparse.Namespace) -> Told:
 def _plan(library: Library, given: argparse.Namespace) -> Told:
     """Say what of each editor stays on the device, what leaves it after use, and what is left."""
     # Loaded only here: it takes seconds, and nothing else needs it.
-    from via_engine.models.placement import (  # noqa: PLC0415
-        memory_bytes,
-        resolve_device,
-        resolve_dtype,
-    )
+    from via_engine.models.placement import resolve_device, resolve_dtype  # noqa: PLC0415
+    from via_engine.models.residence import memory_bytes  # noqa: PLC0415
 
     device = resolve_device(given.device)
     dtype = resolve_dtype(given.dtype, device)

@@ -31,7 +31,7 @@ from via_engine.models.instruct_pix2pix import (
     read_part,
 )
 from via_engine.models.mgie import Conditioning, MgieConditioner, load_conditioner, load_null_states
-from via_engine.models.placement import keeps_conditioner
+from via_engine.models.residence import keeps_conditioner
 
 MGIE = "mgie"
 _KEPT_ANSWERS = 64

@@ -82,7 +82,8 @@ def test_masks_are_those_of_the_predictor(starter_sam: Segmenter) -> None:
 
 @pytest.fixture(scope="module")
 def starter_sam() -> Segmenter:
-    return load_segmenter(packaged_folder("segmenter"), device=CPU)
+    """The packaged network as any public one is used."""
+    return Segmenter(load_segmenter(packaged_folder("segmenter"), device=CPU).sam)
 
 
 def on_meta(build: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
