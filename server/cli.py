@@ -86,7 +86,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
             segmenter_path=models.chosen(given.segmenter, Role.SEGMENTER),
             tracker_folder=models.chosen(given.tracker, Role.TRACKER),
             critic_folder=models.chosen(given.critic, Role.CRITIC),
-            vision_language=_vision_language(given.vlm_base_url, given.vlm_model, environment),
+            vision_language=_vision_language(given, environment),
         ),
     )
 
@@ -115,6 +115,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="accept media below PATH (home=your home folder, unless other machines can call)",
     )
     add("--token-file", None, type=Path, metavar="FILE", help="callers must know its content")
+    vlm = VisionLanguageSettings(base_url="", model="")
     library = platformdirs.user_data_path("via") / "models"
     add("--models-folder", library, type=Path, metavar="DIR", help="what via models keeps")
     add("--grounder", None, metavar=MODEL, help=f"a Grounding DINO that finds phrases; {FOUND}")
@@ -128,6 +129,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"its name there; it plans edits and judges roots. Its key stands in {VLM_KEY}",
     )
+    add("--vlm-timeout", vlm.timeout_s, type=_seconds, metavar="SECONDS", help="for one answer")
+    add("--vlm-calls", vlm.max_calls, type=_at_least_one, metavar="N", help="for one edit")
     add("--device", "auto", help="torch device (%(default)s)")
     add("--dtype", "auto", choices=DTYPES, help="precision of the editor (%(default)s)")
     add("--max-queued-jobs", plain.max_queued_jobs, type=_at_least_one, metavar="N")
@@ -196,14 +199,18 @@ def _named_folder(text: str, flag: str) -> tuple[str, Path]:
 
 
 def _vision_language(
-    base_url: str | None, model: str | None, environment: Mapping[str, str]
+    given: argparse.Namespace, environment: Mapping[str, str]
 ) -> VisionLanguageSettings | None:
-    if not base_url and not model:
+    if not given.vlm_base_url and not given.vlm_model:
         return None
-    if not (base_url and model):
+    if not (given.vlm_base_url and given.vlm_model):
         raise StartError("--vlm-base-url and --vlm-model go together; give both or none")
     return VisionLanguageSettings(
-        base_url=base_url, model=model, api_key=environment.get(VLM_KEY, "")
+        base_url=given.vlm_base_url,
+        model=given.vlm_model,
+        api_key=environment.get(VLM_KEY, ""),
+        timeout_s=float(given.vlm_timeout),
+        max_calls=int(given.vlm_calls),
     )
 
 

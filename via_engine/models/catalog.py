@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast
 
 from via_engine.config import EngineConfig
 from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError, UnknownModelError
+from via_engine.models.library.library import Library
 from via_engine.starter.bundle import starter_folder
 
 STARTER_NAME = "starter"
@@ -104,7 +105,18 @@ def load_catalog(config: EngineConfig) -> ModelCatalog:
     for name in names:
         if names.count(name) > 1:
             raise ModelError(f"two models are called {name!r}; give each folder its own name")
-    return ModelCatalog(cards=tuple(read_card(name, folder) for name, folder in folders))
+    cards = [read_card(name, folder) for name, folder in folders]
+    return ModelCatalog(cards=tuple(_with_licence(card, config) for card in cards))
+
+
+def _with_licence(card: ModelCard, config: EngineConfig) -> ModelCard:
+    """The card with the licence the user's library knows, where it says none itself."""
+    if card.licence != _DEFAULTS["licence"] or config.models_folder is None:
+        return card
+    for entry in Library(config.models_folder).entries():
+        if entry.content == card.folder:
+            return replace(card, licence=entry.licence)
+    return card
 
 
 def read_card(name: str, folder: Path) -> ModelCard:

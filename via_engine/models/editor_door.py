@@ -57,6 +57,10 @@ class ImageEditor(Protocol):
         """Predicts from noisy and image latents concatenated on channels."""
 
     @property
+    def vae(self) -> Any:
+        """Its `config.scaling_factor` leads from image latents to those that are denoised."""
+
+    @property
     def latent_channels(self) -> int:
         """Channels of the latents, C."""
 
