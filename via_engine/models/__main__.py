@@ -21,12 +21,21 @@ from via_engine.errors import RequestError, ViaEngineError
 from via_engine.models.catalog import load_catalog
 from via_engine.models.library.adding import Addition, add, convert_entry
 from via_engine.models.library.library import Entry, Library
-from via_engine.models.library.manifest import Manifest, Role, known_manifests, manifest
-from via_engine.models.memory_plan import MemoryPlan, Part, plan_memory
+from via_engine.models.library.manifest import Role, known_manifests, manifest
+from via_engine.models.library.telling import (
+    entry_line,
+    entry_values,
+    known_line,
+    known_values,
+    part_line,
+    plan_values,
+    repositories,
+    size_text,
+)
+from via_engine.models.memory_plan import plan_memory
 
 FOLDER_VARIABLE = "VIA_MODELS_FOLDER"
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 class Told(NamedTuple):
@@ -66,13 +75,13 @@ def _list(library: Library, _given: argparse.Namespace) -> Told:
     others = [known for known in known_manifests() if known.name not in {e.name for e in entries}]
     values = {
         "folder": str(library.folder),
-        "models": [_entry_values(entry) for entry in entries],
-        "known": [_known_values(known) for known in others],
+        "models": [entry_values(entry) for entry in entries],
+        "known": [known_values(known) for known in others],
     }
     lines = [f"In {library.folder}:"]
-    lines += [_entry_line(entry) for entry in entries] or ["  none yet"]
+    lines += [entry_line(entry) for entry in entries] or ["  none yet"]
     lines += ["", "Known, not here (via models pull NAME):"]
-    lines += [_known_line(known) for known in others]
+    lines += [known_line(known) for known in others]
     return Told(values, lines)
 
 
@@ -97,7 +106,7 @@ def _pull(library: Library, given: argparse.Namespace) -> Told:
 
     offered = offer(library, manifest(given.name))
     known = offered.known
-    _say(f"{known.title}, {_size(offered.size_bytes)}, from {_repositories(known)}")
+    _say(f"{known.title}, {size_text(offered.size_bytes)}, from {repositories(known)}")
     _say(f"commit {offered.revision}")
     _say(f"licence: {known.licence}. {known.use}")
     if not given.yes:
@@ -109,10 +118,10 @@ def _verify(library: Library, given: argparse.Namespace) -> Told:
     """Read every file of a model, or of all, and compare it with what was recorded."""
     entries = [library.entry(given.name)] if given.name else list(library.entries())
     for entry in entries:
-        _say(f"reading {entry.name} ({_size(entry.size_bytes)})")
+        _say(f"reading {entry.name} ({size_text(entry.size_bytes)})")
         entry.check(thorough=True)
     lines = [f"{entry.name}: {len(entry.files)} files as recorded" for entry in entries]
-    return Told([_entry_values(entry) for entry in entries], lines)
+    return Told([entry_values(entry) for entry in entries], lines)
 
 
 def _convert(library: Library, given: argparse.Namespace) -> Told:
@@ -125,7 +134,7 @@ def _remove(library: Library, given: argparse.Namespace) -> Told:
     freed = library.remove(given.name)
     return Told(
         {"removed": given.name, "freed_bytes": freed},
-        [f"{given.name} removed, {_size(freed)} freed"],
+        [f"{given.name} removed, {size_text(freed)} freed"],
     )
 
 
@@ -149,12 +158,14 @@ def _plan(library: Library, given: argparse.Namespace) -> Told:
         for card in chosen
     }
     name = str(dtype).removeprefix("torch.")
-    lines = [f"{device}, {_size(total)}, {name}:"]
+    lines = [f"{device}, {size_text(total)}, {name}:"]
     for editor, plan in plans.items():
-        lines += [f"  {editor}", *(_part_line(part) for part in plan.parts)]
-        lines.append(f"    {'room for attention groups':<38} {_size(plan.group_cache_bytes):>8}")
+        lines += [f"  {editor}", *(part_line(part) for part in plan.parts)]
+        lines.append(
+            f"    {'room for attention groups':<38} {size_text(plan.group_cache_bytes):>8}"
+        )
     values = {"device": str(device), "dtype": name, "total_bytes": total}
-    return Told(values | {"plans": {n: _plan_values(plan) for n, plan in plans.items()}}, lines)
+    return Told(values | {"plans": {n: plan_values(plan) for n, plan in plans.items()}}, lines)
 
 
 def _served(library: Library) -> EngineConfig:
@@ -172,21 +183,6 @@ def _served(library: Library) -> EngineConfig:
         tracker_folder=first(Role.TRACKER),
         critic_folder=first(Role.CRITIC),
     )
-
-
-def _plan_values(plan: MemoryPlan) -> dict[str, Any]:
-    return {
-        "fits": plan.fits,
-        "group_cache_bytes": plan.group_cache_bytes,
-        "parts": [
-            {"name": part.name, "size_bytes": part.size_bytes, "stay": part.stay.name.lower()}
-            for part in plan.parts
-        ],
-    }
-
-
-def _part_line(part: Part) -> str:
-    return f"    {part.name:<38} {_size(part.size_bytes):>8}  {part.stay.value}"
 
 
 _COMMANDS: dict[str, Callable[[Library, argparse.Namespace], Told]] = {
@@ -263,56 +259,7 @@ def _confirm() -> None:
 
 
 def _told_entry(entry: Entry) -> Told:
-    return Told(_entry_values(entry), [_entry_line(entry).strip()])
-
-
-def _entry_values(entry: Entry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "role": entry.role.value,
-        "path": str(entry.content),
-        "size_bytes": entry.size_bytes,
-        "licence": entry.licence,
-        "commercial_use": entry.commercial_use,
-        "origin": entry.origin,
-        "revision": entry.revision,
-        "sha256": {name: record.sha256 for name, record in entry.files.items()},
-    }
-
-
-def _known_values(known: Manifest) -> dict[str, Any]:
-    return {
-        "name": known.name,
-        "title": known.title,
-        "role": known.role.value,
-        "size_bytes": known.size_bytes,
-        "licence": known.licence,
-        "commercial_use": known.commercial_use,
-        "use": known.use,
-        "repositories": [source.repository for source in known.sources],
-        "by_hand": known.by_hand,
-    }
-
-
-def _entry_line(entry: Entry) -> str:
-    size = _size(entry.size_bytes)
-    return f"  {entry.name:<24} {entry.role.value:<10} {size:>8}  {entry.licence}  {entry.content}"
-
-
-def _known_line(known: Manifest) -> str:
-    size = _size(known.size_bytes) if known.size_bytes else "?"
-    return f"  {known.name:<24} {known.role.value:<10} {size:>8}  {known.licence}"
-
-
-def _repositories(known: Manifest) -> str:
-    return ", ".join(source.repository for source in known.sources)
-
-
-def _size(count: int) -> str:
-    for unit, bytes_ in _UNITS:
-        if count >= bytes_:
-            return f"{count / bytes_:.1f} {unit}"
-    return f"{count} bytes"
+    return Told(entry_values(entry), [entry_line(entry).strip()])
 
 
 def _say(text: str) -> None:
