@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint format stubs clean
+.PHONY: help demo test test-slow lint format stubs clean
 
 help:
 	@echo "make demo [CLIP=path]  edit a procedural timeline (and your clip); results in demo/"
 	@echo "make test              all tests"
+	@echo "make test-slow         checkpoints of full size (gigabytes, minutes)"
 	@echo "make lint              style, types, contract, freshness of the stubs"
 	@echo "make format            apply the style"
 	@echo "make stubs             regenerate proto/via/v1/*_pb2*"
@@ -31,6 +32,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow --timeout 1800
 
 lint: $(READY)
 	$(BIN)/ruff check .

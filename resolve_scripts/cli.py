@@ -127,6 +127,13 @@ def serve(context: typer.Context) -> None:
 
 
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
+def models(context: typer.Context) -> None:
+    """List, add, fetch, verify, convert and remove models (`via models --help`)."""
+    with ending(as_json="--json" in context.args):
+        raise typer.Exit(become_part("via_engine.models", context.args))
+
+
+@app.command(context_settings=PASS_THROUGH, add_help_option=False)
 def bench(context: typer.Context) -> None:
     """Run one of the project's benchmarks (`via bench --help`)."""
     with ending(as_json="--json" in context.args):

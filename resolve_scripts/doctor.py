@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import ServerChoice, connect, running_server
 from resolve_scripts.errors import ViaClientError
-from resolve_scripts.parts import missing_packages
+from resolve_scripts.parts import missing_packages, part_command
 from resolve_scripts.progress import Reporter
 
 WORKSTATION_PACKAGES = ("grpcio", "protobuf", "opentimelineio", "typer", "rich")
@@ -49,6 +51,7 @@ def examine(choice: ServerChoice, reporter: Reporter) -> list[Finding]:
         *_packages(),
         _disk(choice.state_folder),
         *_server(choice, reporter),
+        *_memory(choice),
     ]
 
 
@@ -118,3 +121,25 @@ def _served(client: ViaClient, *, was_running: bool) -> Iterator[Finding]:
         found=info.device if has_gpu else f"none; the server computes on {info.device or '?'}",
         remedy="" if has_gpu else "edits are slow without one: use a server that has a CUDA device",
     )
+
+
+def _memory(choice: ServerChoice) -> Iterator[Finding]:
+    """What stays in this machine's memory in an edit; of a server elsewhere it is not known."""
+    if choice.address is not None or missing_packages("via_engine"):
+        return
+    command = part_command("via_engine.models", ["plan", "--json"])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        yield _finding("memory", "not known", f"look into it with: via models plan\n{done.stderr}")
+        return
+    found = json.loads(done.stdout)
+    where = f"{found['total_bytes'] / 1e9:.0f} GB on {found['device']}"
+    for name, plan in found["plans"].items():
+        parts = [
+            f"{part['name']} {part['size_bytes'] / 1e9:.1f} GB"
+            for part in plan["parts"]
+            if part["stay"] != "resident"
+        ]
+        told = f"{where}: " + (", ".join(parts) + " not resident" if parts else "all stays")
+        remedy = "" if plan["fits"] else "use a larger device, or a lower long_side_px"
+        yield Finding(name=f"memory {name}", found=told, remedy=remedy, is_problem=not plan["fits"])

@@ -23,12 +23,17 @@ import structlog
 from server.app import serve
 from server.config import ServerConfig
 from server.errors import StartError, StateFolderBusyError, ViaServerError
+from server.named_models import NamedModels
 from via_engine.config import EngineConfig, VisionLanguageSettings
 from via_engine.errors import ViaEngineError
 from via_engine.models.catalog import ModelCatalog, load_catalog
+from via_engine.models.library.manifest import Role
 
 # Not a flag: process lists show those.
 VLM_KEY = "VIA_VLM_API_KEY"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+MODEL = "NAME|PATH"
+FOUND = "by its name in via models, or its path (default: what via models holds, else a small one)"
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_BUSY = 0, 1, 2, 3
 ENVIRONMENT_NOTE = (
     "Every option can be set in the environment instead: VIA_STATE_FOLDER for --state-folder, and "
@@ -57,6 +62,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
         SystemExit: argparse has told what is wrong with the flags, or printed its help.
     """
     given = _parser(environment).parse_args(arguments)
+    models = NamedModels.of(given.models_folder.absolute())
     host, port = _listen_address(given.listen)
     listening = ServerConfig(
         listen_host=host, listen_port=port, state_folder=given.state_folder.absolute()
@@ -73,11 +79,14 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
         grace_period_s=given.grace_period,
         engine=EngineConfig(
             device=given.device,
-            model_folders=tuple(_named_folder(text, "--model") for text in given.model),
-            grounder_folder=_weights(given.grounder, "--grounder"),
-            segmenter_path=_weights(given.segmenter, "--segmenter"),
-            critic_folder=_weights(given.critic, "--critic"),
-            vision_language=_vision_language(given.vlm_base_url, given.vlm_model, environment),
+            dtype=given.dtype,
+            models_folder=given.models_folder.absolute(),
+            model_folders=models.editors([_named_folder(text, "--model") for text in given.model]),
+            grounder_folder=models.chosen(given.grounder, Role.GROUNDER),
+            segmenter_path=models.chosen(given.segmenter, Role.SEGMENTER),
+            tracker_folder=models.chosen(given.tracker, Role.TRACKER),
+            critic_folder=models.chosen(given.critic, Role.CRITIC),
+            vision_language=_vision_language(given, environment),
         ),
     )
 
@@ -106,9 +115,13 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="accept media below PATH (home=your home folder, unless other machines can call)",
     )
     add("--token-file", None, type=Path, metavar="FILE", help="callers must know its content")
-    add("--grounder", None, type=Path, metavar="DIR", help="a Grounding DINO that finds phrases")
-    add("--segmenter", None, type=Path, metavar="PATH", help="a Segment Anything that cuts masks")
-    add("--critic", None, type=Path, metavar="DIR", help="a CLIP model that judges edits")
+    vlm = VisionLanguageSettings(base_url="", model="")
+    library = platformdirs.user_data_path("via") / "models"
+    add("--models-folder", library, type=Path, metavar="DIR", help="what via models keeps")
+    add("--grounder", None, metavar=MODEL, help=f"a Grounding DINO that finds phrases; {FOUND}")
+    add("--segmenter", None, metavar=MODEL, help=f"a Segment Anything that cuts masks; {FOUND}")
+    add("--tracker", None, metavar=MODEL, help=f"a SAM 2 that follows masks; {FOUND}")
+    add("--critic", None, metavar=MODEL, help=f"a CLIP model that judges edits; {FOUND}")
     add("--vlm-base-url", None, metavar="URL", help="OpenAI-compatible address of a vision model")
     add(
         "--vlm-model",
@@ -116,7 +129,10 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"its name there; it plans edits and judges roots. Its key stands in {VLM_KEY}",
     )
+    add("--vlm-timeout", vlm.timeout_s, type=_seconds, metavar="SECONDS", help="for one answer")
+    add("--vlm-calls", vlm.max_calls, type=_at_least_one, metavar="N", help="for one edit")
     add("--device", "auto", help="torch device (%(default)s)")
+    add("--dtype", "auto", choices=DTYPES, help="precision of the editor (%(default)s)")
     add("--max-queued-jobs", plain.max_queued_jobs, type=_at_least_one, metavar="N")
     add("--max-upload-bytes", plain.max_upload_bytes, type=_at_least_one, metavar="N")
     add("--idle-exit", None, type=_seconds, metavar="SECONDS", help="stop when unused for so long")
@@ -182,21 +198,19 @@ def _named_folder(text: str, flag: str) -> tuple[str, Path]:
     return name, Path(folder).absolute()
 
 
-def _weights(path: Path | None, flag: str) -> Path | None:
-    if path is not None and not path.exists():
-        raise StartError(f"{flag} {path}: nothing is there; name the weights, or leave it out")
-    return path.absolute() if path else None
-
-
 def _vision_language(
-    base_url: str | None, model: str | None, environment: Mapping[str, str]
+    given: argparse.Namespace, environment: Mapping[str, str]
 ) -> VisionLanguageSettings | None:
-    if not base_url and not model:
+    if not given.vlm_base_url and not given.vlm_model:
         return None
-    if not (base_url and model):
+    if not (given.vlm_base_url and given.vlm_model):
         raise StartError("--vlm-base-url and --vlm-model go together; give both or none")
     return VisionLanguageSettings(
-        base_url=base_url, model=model, api_key=environment.get(VLM_KEY, "")
+        base_url=given.vlm_base_url,
+        model=given.vlm_model,
+        api_key=environment.get(VLM_KEY, ""),
+        timeout_s=float(given.vlm_timeout),
+        max_calls=int(given.vlm_calls),
     )
 
 

@@ -46,6 +46,8 @@ STATUS_CODES: dict[type[Exception], StatusCode] = {
     engine_errors.MediaChangedError: StatusCode.FAILED_PRECONDITION,
     engine_errors.ModelError: StatusCode.FAILED_PRECONDITION,
     engine_errors.ModelIntegrityError: StatusCode.FAILED_PRECONDITION,
+    engine_errors.LicenceError: StatusCode.FAILED_PRECONDITION,
+    engine_errors.DownloadError: StatusCode.UNAVAILABLE,
     engine_errors.AdapterError: StatusCode.FAILED_PRECONDITION,
     engine_errors.VisionLanguageError: StatusCode.FAILED_PRECONDITION,
     engine_errors.OutputError: StatusCode.FAILED_PRECONDITION,

@@ -15,6 +15,9 @@ settings.register_profile("via", deadline=None)
 settings.register_profile("thorough", settings.get_profile("via"), max_examples=5000)
 settings.load_profile("via")
 
+# Models that whoever runs the tests has fetched are none of theirs.
+os.environ["XDG_DATA_HOME"] = "/nonexistent/via-tests"
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 

@@ -24,6 +24,8 @@ OWN_IMPORTS = {
 # Outside system -> the one place that may import it.
 DOORS = {
     "av": ("via_engine/picture/",),
+    "huggingface_hub": ("via_engine/models/library/hub.py",),
+    "httpx2": ("via_engine/models/library/hub.py",),
     "openai": ("via_engine/models/vision_language.py",),
     "peft": ("via_engine/method/adaptation.py",),
     "segment_anything": ("via_engine/masks/", "via_engine/starter/"),
@@ -46,6 +48,7 @@ GRPC_DOORS = ("server/", "resolve_scripts/client.py")
 ENGINE_ORDER: list[set[str]] = [
     {"errors"},
     {"edit_types", "config"},
+    {"weights"},
     {"schedule", "starter"},
     {"picture", "models", "masks"},
     {"method"},
@@ -61,7 +64,7 @@ STARTER_ORDER: list[set[str]] = [
 SERVER_ORDER: list[set[str]] = [
     {"errors"},
     {"config", "edit_spec"},
-    {"json_values", "jobs", "child", "checking", "convert_source"},
+    {"json_values", "jobs", "child", "checking", "convert_source", "named_models"},
     {"convert_settings", "planning", "store", "worker_process", "access", "state_folder", "paging"},
     {"ledger", "worker", "probing", "uploads", "results"},
     {"recording", "watching", "attachments", "inline_pictures", "viewing"},

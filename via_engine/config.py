@@ -40,8 +40,10 @@ class EngineConfig:
         group_cache_bytes: upper limit of resident attention groups, least recently used go first.
         adapter_cache_bytes: upper limit of adapters kept in memory, likewise.
         model_folders: name and diffusers pipeline folder of every model beside the starter.
+        models_folder: the user's model library, whose files are checked before they are loaded.
         grounder_folder: a Grounding DINO that finds phrases; None is the starter's.
         segmenter_path: folder or checkpoint of a Segment Anything; None is the starter's.
+        tracker_folder: a SAM 2 that follows masks; None follows them by motion and outline.
         critic_folder: a CLIP model that judges edits; None is the starter's.
         vision_language: plans instructions and judges roots; None leaves both to local rules.
     """
@@ -53,7 +55,9 @@ class EngineConfig:
     group_cache_bytes: int = 8 << 30
     adapter_cache_bytes: int = 1 << 30
     model_folders: tuple[tuple[str, Path], ...] = ()
+    models_folder: Path | None = None
     grounder_folder: Path | None = None
     segmenter_path: Path | None = None
+    tracker_folder: Path | None = None
     critic_folder: Path | None = None
     vision_language: VisionLanguageSettings | None = None

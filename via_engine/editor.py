@@ -41,12 +41,15 @@ from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
+from via_engine.models.library.library import Library
+from via_engine.models.memory_plan import LOOKERS
 from via_engine.models.placement import (
     begin_measuring_memory,
     peak_memory_bytes,
     resolve_device,
     resolve_dtype,
 )
+from via_engine.models.residence import planned
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
 from via_engine.picture.decode import read_frames, read_frames_at
@@ -76,8 +79,11 @@ class VideoEditor:
         self._config = config
         device = resolve_device(config.device)
         dtype = resolve_dtype(config.dtype, device)
-        self._models = ResidentEditors(load_catalog(config), device, dtype)
-        self._groups = GroupCache(config.group_cache_bytes)
+        library = None if config.models_folder is None else Library(config.models_folder)
+        self._models = ResidentEditors(load_catalog(config), device, dtype, library)
+        plans = [planned(config, card, device, dtype) for card in self._models.catalog.cards]
+        self._keeps_lookers = all(plan.stays(LOOKERS) for plan in plans)
+        self._groups = GroupCache(min(plan.group_cache_bytes for plan in plans))
         self._adapters = AdapterCache(config.adapter_cache_bytes)
         self._perception = Perception(config, device)
 
@@ -215,6 +221,8 @@ class VideoEditor:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
             adapter = yield from stage.adapter(self._adapters, adapter_folder)
+        if not self._keeps_lookers:
+            self._perception.release()
         return tuple(clip.shot(part, areas.clip, areas.look, adapter) for part in clip.parts)
 
     def _root_stage(self, clip: Clip, areas: Areas, check: Callable[[], None]) -> RootStage:
@@ -237,6 +245,9 @@ class VideoEditor:
             seconds=time.perf_counter() - started,
             size_bytes=group.size_bytes,
         )
+        expression = shot.edit.editor.expression(shot.settings.instruction)
+        if expression:
+            yield Note(text=f"The model read the instruction as: {expression}")
         if self._groups.find(shot.settings) is None:
             yield Note(
                 text=f"The attention group takes {group.size_bytes >> 20} MiB, more than "

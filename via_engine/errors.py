@@ -15,6 +15,8 @@
     │   └── MediaChangedError       replaced or truncated while the job ran
     ├── ModelError
     │   ├── ModelIntegrityError     weight file missing or altered
+    │   ├── LicenceError            a licence that must be accepted was not
+    │   ├── DownloadError           a model could not be fetched
     │   ├── AdapterError            adapter file damaged or made for another model
     │   └── VisionLanguageError     the vision-language model does not answer as it should
     ├── OutputError             the result cannot be written
@@ -116,6 +118,18 @@ class ModelIntegrityError(ModelError):
     """A weight file is missing or is not the one its manifest describes."""
 
     reason = "MODEL_INTEGRITY"
+
+
+class LicenceError(ModelError):
+    """The model may only be used once its licence has been accepted."""
+
+    reason = "LICENCE_NOT_ACCEPTED"
+
+
+class DownloadError(ModelError):
+    """A model could not be fetched."""
+
+    reason = "DOWNLOAD_FAILED"
 
 
 class AdapterError(ModelError):

@@ -130,6 +130,10 @@ def test_other_models_are_named_by_flags_and_the_key_only_by_the_environment(
         "some-vl",
         "very secret",
     )
+    assert (engine.vision_language.timeout_s, engine.vision_language.max_calls) == (30, 8)
+    limits = [*vlm, "--vlm-timeout", "5", "--vlm-calls", "3"]
+    limited = read_config([*state, *limits], {}).engine.vision_language
+    assert limited is not None and (limited.timeout_s, limited.max_calls) == (5, 3)
     assert "very secret" not in repr(engine)
     for wrong in (vlm[:2], vlm[2:], ["--critic", str(tmp_path / "gone")]):
         with pytest.raises(StartError, match=wrong[0]):

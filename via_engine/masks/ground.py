@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import pickle
 import re
 import warnings
 from dataclasses import dataclass
@@ -15,20 +14,18 @@ import numpy as np
 import torch
 from groundingdino.models.GroundingDINO.groundingdino import GroundingDINO
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.ops import box_convert, clip_boxes_to_image, nms
 
 from via_engine.errors import InstructionError, ModelError
 from via_engine.starter.networks.grounder_model import InputSize, build_grounder, picture_tensor
 from via_engine.starter.networks.grounding_text import phrase_numbers
+from via_engine.weights.weight_file import read_tensors
 
 _SAME_BOX_IOU = 0.8
 _MOST_TOKENS = 256
 # Left in public checkpoints by their training and by older transformers; nothing reads them.
 _IDLE_KEYS = {"label_enc.weight", "bert.embeddings.position_ids"}
-_DAMAGE = (SafetensorError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +126,7 @@ def load_grounder(
 
     Raises:
         ModelError: a file is missing, cannot be read, or does not fit the others.
+        ModelIntegrityError: the file of weights is damaged.
     """
     config_path = _one_file(source, ("config.json", "*.py"), "configuration")
     weights_path = _one_file(source, ("*.safetensors", "*.pth"), "file of weights")
@@ -209,20 +207,10 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     """Parameters by name, in float32, as the library names them."""
-    try:
-        if path.suffix == ".safetensors":
-            found = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            found = state.get("model", state)
-        return {
-            name.removeprefix("module."): value.float() if value.is_floating_point() else value
-            for name, value in found.items()
-        }
-    except (OSError, ValueError, RuntimeError, EOFError, AttributeError, *_DAMAGE) as error:
-        raise ModelError(
-            f"the grounder's weights {path} cannot be read ({error}); fetch the file again"
-        ) from error
+    return {
+        name.removeprefix("module."): value.float() if value.is_floating_point() else value
+        for name, value in read_tensors(path).items()
+    }
 
 
 def _fill(model: GroundingDINO, weights: dict[str, Tensor], path: Path) -> None:

@@ -14,7 +14,7 @@ from via_engine.errors import MaskError
 from via_engine.masks.likeness import look_of
 from via_engine.masks.mask_track import MaskTrack
 from via_engine.masks.outline import without_specks
-from via_engine.masks.propagate import REACH_FRAMES, Tracker
+from via_engine.masks.propagate import REACH_FRAMES, Tracker, VideoFollower, stacked
 from via_engine.masks.track import steadied
 
 Frame = NDArray[np.uint8]
@@ -106,6 +106,7 @@ def prompted_track(
     *,
     width: int,
     height: int,
+    video_tracker: VideoFollower | None = None,
 ) -> MaskTrack:
     """What a box or clicks mean in one frame, followed both ways through a range.
 
@@ -117,6 +118,7 @@ def prompted_track(
         prompt: in pixels of the media.
         check: called before every frame; raises to stop.
         width, height: of the media's upright picture.
+        video_tracker: follows what was found; None follows it by motion and outline.
 
     Raises:
         MaskError: the prompt's frame is not in the range, its box or a point is outside the
@@ -132,13 +134,16 @@ def prompted_track(
             f"nothing stands out where the mask was asked for in frame {prompt.frame}; draw the "
             "box closer or click in the middle of the subject"
         )
-    tracker = Tracker(
-        segmenter=segmenter,
-        look=look_of(frame, mask),
-        check=check,
-        reach_frames=max(REACH_FRAMES, _HELD_BYTES // frame.nbytes),
-    )
-    masks = tracker.masks(frames, {index: mask})
+    if video_tracker is not None:
+        masks = video_tracker.masks(stacked(frames), {index: mask}, check)
+    else:
+        tracker = Tracker(
+            segmenter=segmenter,
+            look=look_of(frame, mask),
+            check=check,
+            reach_frames=max(REACH_FRAMES, _HELD_BYTES // frame.nbytes),
+        )
+        masks = tracker.masks(frames, {index: mask})
     return MaskTrack.of(frame_range.start_frame, steadied(frames, masks))
 
 

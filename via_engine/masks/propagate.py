@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,20 @@ _FAR_MORE = 2
 _WHOLE_SHARE = 1 / 3
 # Of a mask that took in something else, so much is the subject.
 _REMAINING_SHARE = 0.25
+
+
+class VideoFollower(Protocol):
+    """A model of video that follows a subject by itself."""
+
+    def masks(
+        self, frames: NDArray[np.uint8], known: Mapping[int, Mask], check: Callable[[], None]
+    ) -> Iterator[Mask]:
+        """The subject's mask in each of `frames`, (N, H, W, 3), from those `known` by place."""
+
+
+def stacked(frames: Iterable[Frame]) -> NDArray[np.uint8]:
+    """The frames as one array, (N, H, W, 3); an array, on disk too, stays as it is."""
+    return frames if isinstance(frames, np.ndarray) else np.stack(list(frames))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import is_zipfile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from torch import Tensor
 
 from via_engine.errors import ModelError, RequestError
 from via_engine.starter.networks.close_up import close_up_of
-from via_engine.starter.networks.sam_model import WEIGHTS_NAME, build_sam, read_architecture
+from via_engine.starter.networks.sam_model import (
+    ARCHITECTURE_NAME,
+    WEIGHTS_NAME,
+    build_sam,
+    read_architecture,
+)
+from via_engine.weights.weight_file import read_tensors
 
 Frame = NDArray[np.uint8]
 Masks = NDArray[np.bool_]
@@ -140,28 +142,26 @@ def load_segmenter(source: Path, *, device: torch.device) -> Segmenter:
     """A segmenter ready to use, in float32.
 
     Args:
-        source: a folder with `sam.json` and `model.safetensors`, which looks closer, or a public
-            checkpoint file of Segment Anything (`sam_vit_b_*.pth`, `sam_vit_l_*.pth`,
-            `sam_vit_h_*.pth`), whose canvas of 1024 px needs no second look.
+        source: a folder with `model.safetensors`, or a public checkpoint file of Segment Anything
+            (`sam_vit_b_*.pth`, `sam_vit_l_*.pth`, `sam_vit_h_*.pth`), whose canvas of 1024 px needs
+            no second look. Beside other architectures than the public ones lies `sam.json`; these
+            look closer.
         device: where it runs.
 
     Raises:
-        ModelError: nothing is there, it cannot be read, or its tensors fit no known architecture.
+        ModelError: its tensors fit no known architecture, or it holds more than tensors.
+        ModelIntegrityError: nothing is there, or it is damaged.
     """
-    if source.is_dir():
-        path = source / WEIGHTS_NAME
-        sam = build_sam(read_architecture(source))
-        state = _read_safetensors(path)
-    else:
-        path = source
-        state = _read_checkpoint(path)
-        sam = _public_sam(path, state)
+    path = source / WEIGHTS_NAME if source.is_dir() else source
+    state = read_tensors(path)
+    has_architecture = (source / ARCHITECTURE_NAME).is_file()
+    sam = build_sam(read_architecture(source)) if has_architecture else _public_sam(path, state)
     try:
         sam.load_state_dict(state)
     except RuntimeError as error:
         raise ModelError(f"segmenter weights {path} do not fit their model: {error}") from error
     ready = sam.requires_grad_(False).eval().to(device)
-    return Segmenter(ready, looks_closer=source.is_dir())
+    return Segmenter(ready, looks_closer=has_architecture)
 
 
 def _public_sam(path: Path, state: Mapping[str, Tensor]) -> Sam:
@@ -169,31 +169,10 @@ def _public_sam(path: Path, state: Mapping[str, Tensor]) -> Sam:
     positions = state.get(_POSITIONS)
     name = None if positions is None else _PUBLIC_WIDTHS.get(positions.shape[-1])
     if name is None:
+        widths = ", ".join(f"{width} ({one})" for width, one in _PUBLIC_WIDTHS.items())
+        found = f"no {_POSITIONS}" if positions is None else f"width {positions.shape[-1]}"
         raise ModelError(
-            f"segmenter checkpoint {path} is none of {', '.join(_PUBLIC_WIDTHS.values())}; "
-            "use an original Segment Anything checkpoint"
+            f"segmenter checkpoint {path}: expected a Segment Anything with an image encoder of "
+            f"width {widths}; found {found}. Use an original checkpoint"
         )
     return sam_model_registry[name](checkpoint=None)
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        state: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"segmenter weights {path} cannot be read: {error}") from error
-    return state
-
-
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file; anything else in it is refused, not executed."""
-    if not path.is_file():
-        raise ModelError(f"segmenter {path} does not exist; name a checkpoint file or a folder")
-    if not is_zipfile(path):
-        raise ModelError(f"segmenter checkpoint {path} is damaged or no torch file; fetch it again")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(f"segmenter checkpoint {path} cannot be read: {error}") from error
-    if not isinstance(state, dict):
-        raise ModelError(f"segmenter checkpoint {path} holds no state dict; fetch it again")
-    return state

@@ -14,7 +14,7 @@ from via_engine.masks.flow import carried
 from via_engine.masks.mask_track import MaskTrack
 from via_engine.masks.outline import with_room, without_specks
 from via_engine.masks.plan import InstructionPlan, Region
-from via_engine.masks.propagate import Tracker
+from via_engine.masks.propagate import Tracker, VideoFollower, stacked
 from via_engine.masks.sighting import (
     BoxSegmenter,
     Finder,
@@ -44,6 +44,7 @@ class _Search:
     segmenter: BoxSegmenter
     check: Callable[[], None]
     key_frames: Sequence[int]
+    video_tracker: VideoFollower | None
 
     def masks(self, phrase: str, *, several: bool) -> list[Iterator[Mask]]:
         """The masks of all frames, for each thing that the phrase means in the clip."""
@@ -65,13 +66,15 @@ class _Search:
     def _followed(
         self, subject: Thing, sightings: Iterable[Sighting], looked_at: Iterable[int]
     ) -> Iterator[Mask]:
+        known = masks_by_index(subject)
+        if self.video_tracker is not None:
+            return self.video_tracker.masks(stacked(self.frames), known, self.check)
         tracker = Tracker(
             segmenter=self.segmenter,
             look=subject.look,
             check=self.check,
             usual_likeness=subject.usual_likeness,
         )
-        known = masks_by_index(subject)
         return tracker.masks(self.frames, known, doubtful_by_index(sightings, looked_at, known))
 
     def _sightings(self, phrase: str, wanted: Container[int]) -> Iterator[Sighting]:
@@ -88,6 +91,8 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
     grounder: Finder,
     segmenter: BoxSegmenter,
     check: Callable[[], None],
+    *,
+    video_tracker: VideoFollower | None = None,
 ) -> MaskTrack:
     """Where a local edit goes in every frame.
 
@@ -100,6 +105,7 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         first_frame: media frame of the first one.
         plan: a local one.
         check: called before every frame; raises to stop.
+        video_tracker: follows what was found; None follows it by motion and outline.
 
     Raises:
         SubjectNotFoundError: no frame shows what an edit of an object names.
@@ -110,6 +116,7 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         segmenter=segmenter,
         check=check,
         key_frames=_key_frames(sum(1 for _ in frames)),
+        video_tracker=video_tracker,
     )
     is_background = plan.region is Region.BACKGROUND
     streams = [

@@ -104,6 +104,7 @@ class _Search:
                     self.perception.grounder,
                     self.perception.segmenter,
                     self.check,
+                    video_tracker=self.perception.video_tracker,
                 )
             except SubjectNotFoundError as fault:
                 self.faults.append(fault)
@@ -183,6 +184,7 @@ class _Search:
                 self.check,
                 width=width,
                 height=height,
+                video_tracker=self.perception.video_tracker,
             )
 
     def _nothing(self, frame_range: FrameRange) -> MaskTrack:

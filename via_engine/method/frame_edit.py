@@ -23,6 +23,7 @@ from via_engine.method.attention_group import AttentionGroup, GroupRecording
 from via_engine.method.blending import LatentBlend, invert
 from via_engine.method.sampling import denoise, initial_noise
 from via_engine.models.editors import InstructPix2PixEditor
+from via_engine.models.samplers import DDIM
 
 
 class EditedFrames(NamedTuple):
@@ -41,6 +42,7 @@ class FrameEdit:
 
     Attributes:
         editor: the image editor; left as it was after every call.
+        instruction: what an editor that looks at the frames first reads beside them.
         guidance_scale, image_guidance_scale: one number for all frames, or (B, 1, 1, 1).
         noise: float32, what the frames start from: (1, C, h, w), the same for all, or
             (B, C, h, w).
@@ -52,6 +54,7 @@ class FrameEdit:
     """
 
     editor: InstructPix2PixEditor
+    instruction: str
     steps: int
     guidance_scale: float | Tensor
     image_guidance_scale: float | Tensor
@@ -94,6 +97,7 @@ class FrameEdit:
         shape = (1, editor.latent_channels, height // scale, width // scale)
         return cls(
             editor=editor,
+            instruction=instruction,
             steps=steps,
             guidance_scale=guidance_scale,
             image_guidance_scale=image_guidance_scale,
@@ -137,12 +141,18 @@ class FrameEdit:
             ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
         """
         recording = GroupRecording(group_frames)
+        text = self._text_of(frames)
         with _memory_errors(self.editor, frames):
             image_latents = self.editor.encode_frames(frames)
             blend = self._blend(image_latents, masks, check)
             with gathering(self.editor.unet, recording, self.sharing) as cursor:
                 self._denoise(
-                    image_latents, blend, check, cursor.begin_step, first_steps=self.sharing.steps
+                    text,
+                    image_latents,
+                    blend,
+                    check,
+                    cursor.begin_step,
+                    first_steps=self.sharing.steps,
                 )
         return recording.finish()
 
@@ -174,14 +184,15 @@ class FrameEdit:
         """
         if group is not None and self.sharing.mode is AttentionMode.GATHER_ONLY:
             return self._as_gathered(frames, group, check, masks, frame_numbers or ())
+        text = self.text if self._group_says_all(group) else self._text_of(frames)
         with _memory_errors(self.editor, frames):
             image_latents = self.editor.encode_frames(frames)
             blend = self._blend(image_latents, masks, check)
             if group is None:
-                latents = self._denoise(image_latents, blend, check, _no_cursor)
+                latents = self._denoise(text, image_latents, blend, check, _no_cursor)
             else:
                 with swapping(self.editor.unet, group, self.sharing) as cursor:
-                    latents = self._denoise(image_latents, blend, check, cursor.begin_step)
+                    latents = self._denoise(text, image_latents, blend, check, cursor.begin_step)
             return EditedFrames(
                 edited=self.editor.decode_latents(latents),
                 round_trip=self.editor.decode_latents(self._source(image_latents)),
@@ -195,9 +206,10 @@ class FrameEdit:
             return None
         source, trajectory = self._source(image_latents), None
         if self.source_latents is SourceLatents.INVERTED:
+            _check_invertible(self.editor)
             trajectory = invert(
                 self.editor.unet,
-                self.editor.make_scheduler(self.steps),
+                self.editor.make_ddim(self.steps),
                 source_latents=source,
                 image_latents=image_latents,
                 null_text=self.null_text,
@@ -240,8 +252,20 @@ class FrameEdit:
             round_trip=torch.cat([result.round_trip for result in results]),
         )
 
+    def _text_of(self, frames: Tensor) -> Tensor:
+        """The encoded instruction, (1, L, D), or (B, L, D) where the editor sees the frames."""
+        if not self.editor.sees_frames:
+            return self.text
+        return self.editor.condition(self.instruction, frames).text
+
+    def _group_says_all(self, group: AttentionGroup | None) -> bool:
+        """Whether no frame reads the instruction itself: every layer and step takes the group's."""
+        sharing = self.sharing
+        return group is not None and sharing.layers is SwapLayers.ALL and sharing.steps is None
+
     def _denoise(
         self,
+        text: Tensor,
         image_latents: Tensor,
         blend: LatentBlend | None,
         check: Callable[[], None],
@@ -258,7 +282,7 @@ class FrameEdit:
             self.editor.make_scheduler(self.steps),
             noise=self.noise if blend is None else blend.start,
             image_latents=image_latents,
-            text=self.text,
+            text=text,
             null_text=self.null_text,
             guidance_scale=self.guidance_scale,
             image_guidance_scale=self.image_guidance_scale,
@@ -272,6 +296,14 @@ class FrameEdit:
                 f"{self.editor.dtype}; try dtype float32, or lower guidance"
             )
         return latents
+
+
+def _check_invertible(editor: InstructPix2PixEditor) -> None:
+    if editor.card.sampler != DDIM:
+        raise RequestError(
+            f"inverted source latents need the sampler {DDIM}; model {editor.card.name} runs "
+            f"{editor.card.sampler}, so take renoised ones"
+        )
 
 
 def _no_cursor(_step_index: int) -> None:

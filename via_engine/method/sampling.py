@@ -61,7 +61,7 @@ def denoise(
         noise: float32, what the frames start from: (1, C, h, w), the same for all, or
             (B, C, h, w).
         image_latents: (B, C, h, w), float32, the source frames through the VAE, unscaled.
-        text: (1, L, D), the encoded instruction.
+        text: (1, L, D), the encoded instruction, or (B, L, D), one for each frame.
         null_text: (1, L, D), the encoded empty instruction.
         guidance_scale: weight of the instruction; for all frames, or (B, 1, 1, 1).
         image_guidance_scale: weight of the source frame, likewise.
@@ -77,7 +77,8 @@ def denoise(
     latents: Tensor = noise.expand_as(image_latents).contiguous() * scheduler.init_noise_sigma
     source = torch.cat([image_latents, image_latents, torch.zeros_like(image_latents)])
     dtype = unet.dtype
-    prompt = torch.cat([text, null_text, null_text]).repeat_interleave(frames, dim=0).to(dtype)
+    texts = (text, null_text, null_text)
+    prompt = torch.cat([one.expand(frames, -1, -1) for one in texts]).to(dtype)
     for step_index, timestep in enumerate(scheduler.timesteps[:first_steps]):
         begin_step(step_index)
         noisy = scheduler.scale_model_input(torch.cat([latents] * 3), timestep)

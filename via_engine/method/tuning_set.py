@@ -74,12 +74,13 @@ class TuningSet:
     ) -> TuningSet:
         """Encodes both pictures, (1, 3, H, W), RGB, 0 to 1, through the same affines."""
         scale = editor.vae.config.scaling_factor
+        condition = editor.condition(instruction, source)
         return cls(
             source=torch.cat([editor.encode_frames(view(source, one)) for one in affines]),
             edited=torch.cat([editor.encode_frames(view(edited, one)) for one in affines]) * scale,
-            text=editor.encode_instruction(instruction).float(),
-            null_text=editor.encode_instruction("").float(),
-            scheduler=editor.make_scheduler(1),
+            text=condition.text.float(),
+            null_text=condition.null_text.float(),
+            scheduler=editor.make_ddim(1),
         )
 
     def draw(self, size: int, generator: torch.Generator) -> TuningBatch:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, cast
 
 from via_engine.config import EngineConfig
 from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError, UnknownModelError
+from via_engine.models.library.library import Library
 from via_engine.starter.bundle import starter_folder
 
 STARTER_NAME = "starter"
@@ -30,6 +31,10 @@ class _CardValues(TypedDict):
     understands: list[str]
     adapt_steps: int
     adapt_learning_rate: float
+    sampler: str
+    accept_noncommercial: bool
+    conditioner: str
+    conditioner_bits: int
 
 
 _DEFAULTS = _CardValues(
@@ -44,7 +49,29 @@ _DEFAULTS = _CardValues(
     understands=[],
     adapt_steps=200,
     adapt_learning_rate=1e-4,
+    sampler="ddim",
+    accept_noncommercial=False,
+    conditioner="auto",
+    conditioner_bits=16,
 )
+# What differs in the SDXL class.
+_XL_DEFAULTS = _CardValues(
+    **{
+        **_DEFAULTS,
+        "kind": "instruct-pix2pix-xl",
+        "guidance_scale": 5.0,
+        "long_side_px": 768,
+    }
+)
+_CLASSES = {
+    "StableDiffusionInstructPix2PixPipeline": _DEFAULTS,
+    "StableDiffusionXLInstructPix2PixPipeline": _XL_DEFAULTS,
+}
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "sampler": ("ddim", "euler_ancestral"),
+    "conditioner": ("auto", "resident", "unload"),
+    "conditioner_bits": (16, 8, 4),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +105,18 @@ def load_catalog(config: EngineConfig) -> ModelCatalog:
     for name in names:
         if names.count(name) > 1:
             raise ModelError(f"two models are called {name!r}; give each folder its own name")
-    return ModelCatalog(cards=tuple(read_card(name, folder) for name, folder in folders))
+    cards = [read_card(name, folder) for name, folder in folders]
+    return ModelCatalog(cards=tuple(_with_licence(card, config) for card in cards))
+
+
+def _with_licence(card: ModelCard, config: EngineConfig) -> ModelCard:
+    """The card with the licence the user's library knows, where it says none itself."""
+    if card.licence != _DEFAULTS["licence"] or config.models_folder is None:
+        return card
+    for entry in Library(config.models_folder).entries():
+        if entry.content == card.folder:
+            return replace(card, licence=entry.licence)
+    return card
 
 
 def read_card(name: str, folder: Path) -> ModelCard:
@@ -92,7 +130,7 @@ def read_card(name: str, folder: Path) -> ModelCard:
             f"model {name!r}: {folder} holds no model_index.json; "
             "point to a diffusers pipeline folder in safetensors format"
         )
-    values = _card_values(folder / CARD_FILE)
+    values = _card_values(folder / CARD_FILE, _class_defaults(folder / "model_index.json"))
     return ModelCard(
         name=name,
         kind=values["kind"],
@@ -106,12 +144,34 @@ def read_card(name: str, folder: Path) -> ModelCard:
         understands=tuple(values["understands"]),
         adapt_steps=values["adapt_steps"],
         adapt_learning_rate=float(values["adapt_learning_rate"]),
+        sampler=values["sampler"],
+        accept_noncommercial=values["accept_noncommercial"],
+        conditioner=values["conditioner"],
+        conditioner_bits=values["conditioner_bits"],
     )
 
 
-def _card_values(path: Path) -> _CardValues:
+def _class_defaults(index: Path) -> _CardValues:
+    """What is usual for the pipeline class that an index names; without a name, SD 1.5's.
+
+    Raises:
+        ModelError: Via runs no such pipelines.
+    """
+    try:
+        found = json.loads(index.read_text(encoding="utf-8")).get("_class_name")
+    except (ValueError, AttributeError) as error:
+        raise ModelError(f"{index} is no index of a diffusers pipeline: {error}") from error
+    if found is not None and found not in _CLASSES:
+        raise ModelError(
+            f"{index.parent} holds a {found}; Via runs {', '.join(_CLASSES)}. Use an "
+            "InstructPix2Pix or MagicBrush checkpoint"
+        )
+    return _CLASSES.get(found, _DEFAULTS)
+
+
+def _card_values(path: Path, defaults: _CardValues) -> _CardValues:
     if not path.is_file():
-        return _DEFAULTS
+        return defaults
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -120,14 +180,22 @@ def _card_values(path: Path) -> _CardValues:
         raise ModelError(f"{path} holds no JSON object")
     for key, value in given.items():
         _check_value(path, key, value)
-    return cast(_CardValues, {**_DEFAULTS, **given})
+    return cast(_CardValues, {**defaults, **given})
 
 
 def _check_value(path: Path, key: str, value: object) -> None:
     if key not in _DEFAULTS:
         raise ModelError(f"{path}: unknown key {key!r}; a card knows {', '.join(_DEFAULTS)}")
+    if key in _CHOICES:
+        if isinstance(value, bool) or value not in _CHOICES[key]:
+            given = " or ".join(map(str, _CHOICES[key]))
+            raise ModelError(f"{path}: {key} is {value!r}; give {given}")
+        return
     default = cast(dict[str, object], _DEFAULTS)[key]
-    if isinstance(default, int | float):
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ModelError(f"{path}: {key} is {value!r}; give true or false")
+    elif isinstance(default, int | float):
         _check_number(path, key, value, default)
     elif isinstance(default, list):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

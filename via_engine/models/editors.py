@@ -1,119 +1,26 @@
-"""Image editors of the InstructPix2Pix class, loaded from stock diffusers folders."""
+"""Which editor stands behind a model's card."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from safetensors import SafetensorError
-from torch import Tensor, nn
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from via_engine.edit_types import ModelCard
-from via_engine.errors import ModelError, RequestError
+from via_engine.errors import ModelError
+from via_engine.models.instruct_pix2pix import (
+    INSTRUCT_PIX2PIX,
+    InstructPix2PixEditor,
+    load_instruct_pix2pix,
+)
+from via_engine.models.instruct_pix2pix_xl import INSTRUCT_PIX2PIX_XL, load_instruct_pix2pix_xl
+from via_engine.models.mgie_editor import MGIE, load_mgie_editor
 
-INSTRUCT_PIX2PIX = "instruct-pix2pix"
+__all__ = ["InstructPix2PixEditor", "load_editor"]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class InstructPix2PixEditor:
-    """An image editor: pictures and an instruction in, latents and noise predictions between.
-
-    Attributes:
-        card: what is known of it without its weights.
-        weights_identity: hex digest that changes when a file of its folder does.
-        unet: predicts noise, in the dtype asked for.
-        vae: float32 always; bfloat16 has fewer steps between 0 and 1 than a 10-bit picture.
-    """
-
-    card: ModelCard
-    weights_identity: str
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
-    scheduler_config: dict[str, Any]
-
-    @property
-    def latent_channels(self) -> int:
-        """Channels of the latents, C."""
-        return int(self.vae.config.latent_channels)
-
-    @property
-    def latent_scale(self) -> int:
-        """Pixels of a picture side per latent."""
-        return 1 << (len(self.vae.config.block_out_channels) - 1)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return torch.device(self.unet.device)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of the UNet and the text encoder."""
-        dtype: torch.dtype = self.unet.dtype
-        return dtype
-
-    def make_scheduler(self, steps: int) -> DDIMScheduler:
-        """A DDIM scheduler with the checkpoint's noise schedule, its timesteps set.
-
-        Raises:
-            RequestError: `steps` is below 1 or above the steps of the training.
-        """
-        # Latents reach far beyond [-1, 1]: DDIM's own default of clipping is for pixels.
-        clip_sample = self.scheduler_config.get("clip_sample", False)
-        scheduler = DDIMScheduler.from_config(self.scheduler_config, clip_sample=clip_sample)
-        most = scheduler.config.num_train_timesteps
-        if not 1 <= steps <= most:
-            raise RequestError(f"{steps} denoising steps; {self.card.name} takes 1 to {most}")
-        scheduler.set_timesteps(steps)
-        # Trailing spacing of diffusers 0.42 yields one timestep too many, -1, for steps like 61.
-        scheduler.timesteps = scheduler.timesteps[:steps]
-        return scheduler
-
-    @torch.no_grad()
-    def encode_instruction(self, text: str) -> Tensor:
-        """(1, L, D) in the model's dtype; the empty text gives the null condition."""
-        tokens = self.tokenizer(
-            text,
-            padding="max_length",
-            max_length=self._token_limit,
-            truncation=True,
-            return_tensors="pt",
-        )
-        hidden: Tensor = self.text_encoder(tokens.input_ids.to(self.device))[0]
-        return hidden
-
-    def unread_part(self, text: str) -> str:
-        """The end of `text` that the text encoder has no room for; mostly empty."""
-        token_ids = self.tokenizer(text, verbose=False).input_ids
-        return str(self.tokenizer.decode(token_ids[self._token_limit - 1 : -1])).strip()
-
-    @torch.no_grad()
-    def encode_frames(self, frames: Tensor) -> Tensor:
-        """Frames (B, 3, H, W), RGB, 0 to 1, to image latents (B, C, h, w), float32.
-
-        They are the mode of the VAE's distribution, not scaled: the condition of the UNet.
-        """
-        pixels = frames.to(self.device, torch.float32) * 2 - 1
-        latents: Tensor = self.vae.encode(pixels).latent_dist.mode()
-        return latents
-
-    @torch.no_grad()
-    def decode_latents(self, latents: Tensor) -> Tensor:
-        """Latents (B, C, h, w), scaled as denoising leaves them, to (B, 3, H, W), RGB, 0 to 1."""
-        pixels: Tensor = self.vae.decode(latents.float() / self.vae.config.scaling_factor).sample
-        return (pixels / 2 + 0.5).clamp(0, 1)
-
-    @property
-    def _token_limit(self) -> int:
-        positions = self.text_encoder.config.max_position_embeddings
-        return int(min(self.tokenizer.model_max_length, positions))
+_LOADERS = {
+    INSTRUCT_PIX2PIX: load_instruct_pix2pix,
+    INSTRUCT_PIX2PIX_XL: load_instruct_pix2pix_xl,
+    MGIE: load_mgie_editor,
+}
 
 
 def load_editor(
@@ -123,81 +30,10 @@ def load_editor(
 
     Raises:
         ModelError: the kind is unknown, or the folder lacks a part or holds one that does not fit.
+        LicenceError: its licence must be accepted first.
     """
-    if card.kind != INSTRUCT_PIX2PIX:
+    if card.kind not in _LOADERS:
         raise ModelError(
-            f"model {card.name!r} is of kind {card.kind!r}; Via runs {INSTRUCT_PIX2PIX}"
+            f"model {card.name!r} is of kind {card.kind!r}; Via runs {', '.join(_LOADERS)}"
         )
-    unet = _load_part(card, "unet", UNet2DConditionModel, torch_dtype=dtype).to(device)
-    if device.type == "cuda":
-        unet = unet.to(memory_format=torch.channels_last)
-    editor = InstructPix2PixEditor(
-        card=card,
-        weights_identity=_folder_identity(card.folder),
-        unet=unet,
-        vae=_load_part(card, "vae", AutoencoderKL, torch_dtype=torch.float32).to(device),
-        text_encoder=_load_part(card, "text_encoder", CLIPTextModel, dtype=dtype).to(device),
-        tokenizer=_read_part(card, "tokenizer", CLIPTokenizer.from_pretrained),
-        scheduler_config=_read_part(card, "scheduler", DDIMScheduler.load_config),
-    )
-    _check_fit(editor)
-    return editor
-
-
-def _load_part(card: ModelCard, part: str, kind: Any, **options: Any) -> Any:
-    """One network of the folder: whole, frozen, in evaluation mode."""
-    network, found = _read_part(
-        card, part, kind.from_pretrained, use_safetensors=True, output_loading_info=True, **options
-    )
-    lacking = sorted(str(key) for key in (*found["missing_keys"], *found["mismatched_keys"]))
-    if lacking:
-        raise ModelError(
-            f"model {card.name!r}: the weights in {card.folder / part} lack or misshape "
-            f"{len(lacking)} tensors, such as {lacking[0]}; fetch the folder again"
-        )
-    module: nn.Module = network
-    return module.requires_grad_(False).eval()
-
-
-def _read_part(card: ModelCard, part: str, read: Any, **options: Any) -> Any:
-    folder = card.folder / part
-    if not folder.is_dir():
-        raise ModelError(
-            f"model {card.name!r}: {card.folder} has no folder {part!r}; fetch the whole pipeline"
-        )
-    try:
-        return read(str(folder), local_files_only=True, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"model {card.name!r}: {folder} cannot be loaded: {error}") from error
-
-
-def _check_fit(editor: InstructPix2PixEditor) -> None:
-    """Refuses parts that do not belong together."""
-    card, unet = editor.card, editor.unet.config
-    if unet.in_channels != 2 * editor.latent_channels:
-        raise ModelError(
-            f"model {card.name!r}: its UNet takes {unet.in_channels} channels, "
-            f"an {INSTRUCT_PIX2PIX} UNet with this VAE takes {2 * editor.latent_channels}"
-        )
-    if unet.cross_attention_dim != editor.text_encoder.config.hidden_size:
-        raise ModelError(
-            f"model {card.name!r}: its UNet reads texts of {unet.cross_attention_dim} channels, "
-            f"its text encoder writes {editor.text_encoder.config.hidden_size}"
-        )
-    if card.multiple_px % editor.latent_scale:
-        raise ModelError(
-            f"model {card.name!r}: multiple_px is {card.multiple_px}, "
-            f"its VAE needs a multiple of {editor.latent_scale}"
-        )
-
-
-def _folder_identity(folder: Path) -> str:
-    """Digest of names, sizes and modification times of all files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            digest.update(
-                f"{path.relative_to(folder)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode()
-            )
-    return digest.hexdigest()
+    return _LOADERS[card.kind](card, device=device, dtype=dtype)

@@ -18,11 +18,13 @@ from transformers import CLIPImageProcessor, CLIPVisionModel, LlamaConfig, Llama
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from via_engine.errors import ModelError
-from via_engine.models.weight_file import read_tensors, shard_paths
+from via_engine.models.quantized import quantize
+from via_engine.weights.weight_file import read_tensors, shard_paths
 
 TOKEN_ROWS = ("model.embed_tokens.weight", "lm_head.weight")
 _PROJECTOR = "model.mm_projector."
 # LLaMA checkpoints of early 2023 carry what follows from the config.
+_CPU = torch.device("cpu")
 _IMPLIED = ".rotary_emb.inv_freq"
 
 
@@ -62,6 +64,7 @@ def load_llava(
     *,
     device: torch.device,
     dtype: torch.dtype,
+    bits: int = 16,
 ) -> Llava:
     """The model of a LLaVA folder, its token rows taken from elsewhere.
 
@@ -71,6 +74,7 @@ def load_llava(
         token_rows: `TOKEN_ROWS`, (tokens, width) each; the folder's own, fewer, are not used.
         device: where it runs.
         dtype: precision of all its parts.
+        bits: per weight of the language model's layers: 16 for those of `dtype`, 8 or 4.
 
     Raises:
         ModelError: a part is missing or does not fit; the message names it.
@@ -84,9 +88,12 @@ def load_llava(
         language = LlamaForCausalLM(settings)
     # Rotary frequencies are in no checkpoint: they follow from the config.
     language.model.rotary_emb = LlamaRotaryEmbedding(settings).to(device)
-    weights = _read_shards(folder, token_rows, device, dtype)
+    # What is to be kept in fewer bytes takes the way over the CPU.
+    weights = _read_shards(folder, token_rows, device if bits == 16 else _CPU, dtype)
     projector = _projector(folder, weights)
     _fill(folder, language, weights)
+    if bits < 16:
+        quantize(language, bits=bits, device=device, dtype=dtype)
     vision_tower, image_processor = _load_vision(vision_folder, dtype)
     if vision_tower.config.hidden_size != projector.in_features:
         raise ModelError(

@@ -30,7 +30,7 @@ from via_engine.models.mgie_prompt import (
     visible_text,
     visual_states,
 )
-from via_engine.models.weight_file import read_tensors
+from via_engine.weights.weight_file import read_tensors
 
 _MOST_NEW_TOKENS = 96
 _NO_REPEAT_TOKENS = 3
@@ -166,7 +166,9 @@ class MgieConditioner:
         return tokens, embeddings
 
 
-def load_conditioner(folder: Path, *, device: torch.device, dtype: torch.dtype) -> MgieConditioner:
+def load_conditioner(
+    folder: Path, *, device: torch.device, dtype: torch.dtype, bits: int = 16
+) -> MgieConditioner:
     """The conditioner of a folder, from its files alone: no download, no pickle executed.
 
     The folder holds
@@ -175,33 +177,57 @@ def load_conditioner(folder: Path, *, device: torch.device, dtype: torch.dtype) 
         vision_tower/   openai/clip-vit-large-patch14
         mllm.pt         of MGIE's release, or mllm.safetensors with the same names
 
-    or the same at another size.
+    or the same at another size. With 8 or 4 `bits` the language model's layers are kept in fewer
+    bytes, which changes its states a little.
 
     Raises:
-        ModelError: a part is missing, or parts do not fit one another; the message names them.
+        ModelError: a part, or the package for fewer bits, is missing, or parts do not fit one
+            another; the message names them.
         ModelIntegrityError: a weight file is missing or cannot be read.
     """
     tokenizer = load_tokenizer(folder / "llava")
     path = _mllm_path(folder)
+    head, rows, embeddings = _read_mllm(path, device, dtype)
+    for name, table in rows.items():
+        if len(table) != len(tokenizer):
+            raise ModelError(
+                f"{path}: {name} is {tuple(table.shape)}, the tokenizer has {len(tokenizer)} "
+                "tokens; use the LLaVA folder MGIE was trained from"
+            )
+    llava = load_llava(
+        folder / "llava", folder / "vision_tower", rows, device=device, dtype=dtype, bits=bits
+    )
+    width = llava.language.config.hidden_size
+    if head.llm2hid.in_features != width:
+        raise ModelError(
+            f"{path}: its edit head reads states of {head.llm2hid.in_features} channels, "
+            f"the language model in {folder / 'llava'} has {width}; they belong to two models"
+        )
+    return MgieConditioner(llava=llava, tokenizer=tokenizer, edit_head=head, embeddings=embeddings)
+
+
+@torch.no_grad()
+def load_null_states(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(1, L, D), what stands for no instruction, without loading the language model.
+
+    Raises as `load_conditioner`.
+    """
+    head, _, embeddings = _read_mllm(_mllm_path(folder), device, dtype)
+    return torch.as_tensor(head(torch.zeros_like(embeddings), embeddings))
+
+
+def _read_mllm(
+    path: Path, device: torch.device, dtype: torch.dtype
+) -> tuple[EditMapper, dict[str, Tensor], Tensor]:
+    """Edit head, both tables of token rows, and the embeddings of the visual tokens."""
     tensors = {name: tensor.to(device, dtype) for name, tensor in read_tensors(path).items()}
     head = {
         name.removeprefix(_HEAD): tensors.pop(name)
         for name in list(tensors)
         if name.startswith(_HEAD)
     }
-    rows = _token_rows(path, tensors, len(tokenizer))
-    embeddings = _visual_rows(path, tensors.get(_VISUAL_ROWS), rows)
-    edit_head = EditMapper.of_weights(head)
-    llava = load_llava(folder / "llava", folder / "vision_tower", rows, device=device, dtype=dtype)
-    width = llava.language.config.hidden_size
-    if edit_head.llm2hid.in_features != width:
-        raise ModelError(
-            f"{path}: its edit head reads states of {edit_head.llm2hid.in_features} channels, "
-            f"the language model in {folder / 'llava'} has {width}; they belong to two models"
-        )
-    return MgieConditioner(
-        llava=llava, tokenizer=tokenizer, edit_head=edit_head, embeddings=embeddings
-    )
+    rows = _token_rows(path, tensors)
+    return EditMapper.of_weights(head), rows, _visual_rows(path, tensors.get(_VISUAL_ROWS), rows)
 
 
 def _mllm_path(folder: Path) -> Path:
@@ -213,8 +239,8 @@ def _mllm_path(folder: Path) -> Path:
     )
 
 
-def _token_rows(path: Path, tensors: Mapping[str, Tensor], tokens: int) -> dict[str, Tensor]:
-    """Both tables of token rows; the file must hold nothing unknown and one row a token."""
+def _token_rows(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Both tables of token rows; the file must hold nothing unknown."""
     known = {*TOKEN_ROWS, _VISUAL_ROWS}
     for fault, names in (
         ("lacks", set(TOKEN_ROWS) - set(tensors)),
@@ -222,14 +248,7 @@ def _token_rows(path: Path, tensors: Mapping[str, Tensor], tokens: int) -> dict[
     ):
         if names:
             raise ModelError(f"{path} {fault} {', '.join(sorted(names))}; fetch MGIE's mllm.pt")
-    rows = {name: tensors[name] for name in TOKEN_ROWS}
-    for name, table in rows.items():
-        if table.ndim != 2 or len(table) != tokens:
-            raise ModelError(
-                f"{path}: {name} is {tuple(table.shape)}, the tokenizer has {tokens} tokens; "
-                "use the LLaVA folder MGIE was trained from"
-            )
-    return rows
+    return {name: tensors[name] for name in TOKEN_ROWS}
 
 
 def _visual_rows(path: Path, stored: Tensor | None, rows: Mapping[str, Tensor]) -> Tensor:

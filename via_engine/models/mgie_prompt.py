@@ -38,7 +38,7 @@ def load_tokenizer(folder: Path) -> LlamaTokenizer:
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(
             f"{folder} holds no LLaMA tokenizer that can be read: {error}; a folder with "
-            "tokenizer.model alone needs the package sentencepiece"
+            "tokenizer.model alone needs another package: pip install 'via-editor[mgie]'"
         ) from error
     tokenizer.add_tokens(list(ADDED_TOKENS), special_tokens=True)
     first = len(tokenizer) - len(ADDED_TOKENS)

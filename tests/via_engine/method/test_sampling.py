@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler
 from torch import Tensor
 
 from tests.via_engine.models.tiny_pipeline import (
@@ -18,6 +18,7 @@ from tests.via_engine.models.tiny_pipeline import (
 )
 from via_engine.method.sampling import denoise, guided_noise, initial_noise
 from via_engine.models.editors import load_editor
+from via_engine.models.samplers import EULER_ANCESTRAL, ancestral_seed
 
 
 def test_noise_is_the_seed_alone() -> None:
@@ -129,3 +130,64 @@ def test_loop_equals_the_stock_pipeline(tmp_path: Path, schedule: dict[str, Any]
         output_type="pt",
     ).images
     torch.testing.assert_close(editor.decode_latents(ours), pictures, rtol=0, atol=1e-4)
+
+
+def test_ancestral_loop_equals_the_stock_pipeline(tmp_path: Path) -> None:
+    card = tiny_card(write_tiny_pipeline(tmp_path), sampler=EULER_ANCESTRAL)
+    editor = load_editor(card, device=torch.device("cpu"), dtype=torch.float32)
+    stock = type(tiny_pipeline(EPSILON)).from_pretrained(tmp_path)
+    stock.scheduler = EulerAncestralDiscreteScheduler.from_config(stock.scheduler.config)
+    stock.set_progress_bar_config(disable=True)
+    frame, noise = torch.rand(1, 3, 12, 16), initial_noise(3, (1, 4, 6, 8))
+    scheduler = editor.make_scheduler(7)
+    seed = ancestral_seed(noise[0] * scheduler.init_noise_sigma)
+
+    expected = stock(
+        "make it night",
+        image=frame,
+        latents=noise,
+        num_inference_steps=7,
+        guidance_scale=6.0,
+        image_guidance_scale=1.4,
+        generator=torch.Generator("cpu").manual_seed(seed),
+        output_type="latent",
+    ).images
+    ours = denoised(editor, scheduler, frame, noise)
+
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-4)
+    assert expected.std() > 0.1
+    # A frame's fresh noise is its own whatever stands beside it in the batch.
+    both = denoised(editor, editor.make_scheduler(7), torch.cat([frame, frame / 2]), noise)
+    torch.testing.assert_close(both[:1], ours, rtol=0, atol=1e-4)
+
+
+def denoised(editor: Any, scheduler: Any, frames: Tensor, noise: Tensor) -> Tensor:
+    return denoise(
+        editor.unet,
+        scheduler,
+        noise=noise,
+        image_latents=editor.encode_frames(frames),
+        text=editor.encode_instruction("make it night"),
+        null_text=editor.encode_instruction(""),
+        guidance_scale=6.0,
+        image_guidance_scale=1.4,
+        begin_step=lambda _: None,
+    )
+
+
+def test_each_frame_may_have_its_own_instruction() -> None:
+    unet = BranchRecorder()
+    scheduler = DDIMScheduler(clip_sample=False)
+    scheduler.set_timesteps(1)
+    denoise(
+        unet,
+        scheduler,
+        noise=torch.randn(1, 4, 2, 3),
+        image_latents=torch.randn(2, 4, 2, 3),
+        text=torch.tensor([1.0, 2.0]).view(2, 1, 1).expand(2, 5, 6),
+        null_text=torch.full((1, 5, 6), -1.0),
+        guidance_scale=2.0,
+        image_guidance_scale=1.25,
+        begin_step=lambda _: None,
+    )
+    assert unet.calls[0].texts[:, 0, 0].tolist() == [1, 2, -1, -1, -1, -1]

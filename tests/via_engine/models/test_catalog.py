@@ -98,6 +98,10 @@ def test_a_name_may_come_only_once(tmp_path: Path) -> None:
         ({"adapt_learning_rate": 1.5}, r"adapt_learning_rate is 1\.5"),
         ({"licence": 3}, "licence is 3"),
         ({"understands": "all"}, "understands is 'all'"),
+        ({"sampler": "plms"}, "sampler is 'plms'; give ddim or euler_ancestral"),
+        ({"conditioner_bits": 7}, "conditioner_bits is 7; give 16 or 8 or 4"),
+        ({"conditioner_bits": True}, "conditioner_bits is True"),
+        ({"accept_noncommercial": "yes"}, "accept_noncommercial is 'yes'; give true or false"),
         (["steps"], "no JSON object"),
     ],
 )
@@ -115,3 +119,20 @@ def test_card_that_is_no_json_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="is not JSON"):
         read_card("faulty", folder)
+
+
+def test_a_pipeline_of_another_class_is_named_with_what_is_run(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "flux")
+    (folder / "model_index.json").write_text('{"_class_name": "FluxKontextPipeline"}')
+    told = r"holds a FluxKontextPipeline; Via runs StableDiffusionInstructPix2PixPipeline"
+    with pytest.raises(ModelError, match=told):
+        read_card("flux", folder)
+
+
+def test_the_larger_class_has_defaults_of_its_own(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "xl")
+    index = {"_class_name": "StableDiffusionXLInstructPix2PixPipeline"}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    card = read_card("xl", folder)
+    assert (card.kind, card.guidance_scale) == ("instruct-pix2pix-xl", 5.0)
+    assert (card.long_side_px, card.sampler) == (768, "ddim")

@@ -144,7 +144,10 @@ def test_incomplete_folder_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "flux-kontext"}, "kind 'flux-kontext'; Via runs instruct-pix2pix"),
+        (
+            {"kind": "flux-kontext"},
+            "kind 'flux-kontext'; Via runs instruct-pix2pix, ",
+        ),
         ({"multiple_px": 3}, "multiple_px is 3"),
     ],
 )

@@ -254,6 +254,16 @@ def test_a_busy_server_is_asked_again_and_counts_once(chat: ChatServer, status: 
     assert model.calls.made == 1
 
 
+def test_a_busy_server_is_asked_again_when_it_says(
+    chat: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("openai._base_client.time.sleep", waited.append)
+    chat.script = [fails(429, "busy", headers={"retry-after": "7"}), GOOD_PLAN]
+    assert asking(chat, retries=2).plan("make the dog a tiger", []).is_local
+    assert waited == [7]
+
+
 def test_repeating_ends(chat: ChatServer) -> None:
     chat.script = [fails(429, "busy", headers=AT_ONCE)]
     with pytest.raises(VisionLanguageError, match="raise the quota"):
