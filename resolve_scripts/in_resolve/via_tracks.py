@@ -9,7 +9,7 @@ from typing import Any
 from resolve_scripts.in_resolve.clips import Clip, clips_on
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import PlaceError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, version
+from resolve_scripts.in_resolve.resolve_api import OpenTimeline, in_folder, version
 from resolve_scripts.in_resolve.tags import Tags, read_pool_tags, read_tags
 
 TRACK_NAME = "VIA"
@@ -164,7 +164,8 @@ def via_bin(media_pool: Any) -> Any:
     for folder in root.GetSubFolderList() or []:
         if folder.GetName() == TRACK_NAME:
             return folder
-    made = media_pool.AddSubFolder(root, TRACK_NAME)
+    with in_folder(media_pool, root):  # Resolve goes into the bin it makes
+        made = media_pool.AddSubFolder(root, TRACK_NAME)
     if not made:
         raise PlaceError(
             f"Resolve did not make the bin {TRACK_NAME}",

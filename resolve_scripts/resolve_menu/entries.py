@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +58,9 @@ def _python_entry(template: str, installed: Installed, command: list[str]) -> st
         "COMMAND": command,
         "LOG_PATH": str(installed.state_folder / "panel.log"),
     }
-    text = template
-    for name, value in values.items():
-        line = f"{name} = {value!a}"
-        text = re.sub(rf"^{name} = .*$", lambda _, line=line: line, text, flags=re.MULTILINE)
-    return text
+    lines = []
+    for line in template.splitlines():
+        declared = line.partition(" = ")[0]
+        name = declared.partition(":")[0]
+        lines.append(f"{declared} = {values[name]!a}" if name in values else line)
+    return "\n".join([*lines, ""])

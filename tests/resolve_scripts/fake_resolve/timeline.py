@@ -177,6 +177,13 @@ class ItemApi(Marked, Coloured, Api):
     def GetFusionCompCount(self) -> int:
         return int(self.has_fusion_comp)
 
+    def AddFusionComp(self) -> GraphApi:
+        self.has_fusion_comp = True
+        return GraphApi(is_graded=False)
+
+    def DeleteFusionCompByName(self, _name: str) -> bool:
+        return False
+
     def GetSpeed(self) -> float:
         return self.speed
 
@@ -436,6 +443,9 @@ class TimelineApi(Marked, Api):
         copy.marks, copy.playhead = dict(self.marks), self.playhead
         self.project.current = copy
         return copy
+
+    def CreateSubtitlesFromAudio(self, _settings: Any = None) -> bool:
+        return False
 
     def GrabStill(self) -> Any:
         return GraphApi(is_graded=False)
