@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from resolve_scripts.in_resolve.clips import Clip, clips_on
 from resolve_scripts.in_resolve.coordinates import render_marks
 from resolve_scripts.in_resolve.errors import ExportError
+from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.movie_frames import movie_frames
 from resolve_scripts.in_resolve.resolve_api import (
     OPEN_DIALOG_STEP,
@@ -42,23 +42,8 @@ POLL_S = 0.2
 STUCK_S = 600.0
 
 
-@dataclass(frozen=True)
-class Watch:
-    """How a long call waits.
-
-    Attributes:
-        sleep: waits for seconds.
-        tell: takes the percentage done.
-        is_cancelled: whether the editor wants it no longer.
-    """
-
-    sleep: Callable[[float], None]
-    tell: Callable[[int], None]
-    is_cancelled: Callable[[], bool]
-
-
 def render_range(
-    opened: OpenTimeline, clip: Clip, frame_range: tuple[int, int], folder: Path, watch: Watch
+    opened: OpenTimeline, clip: Clip, frame_range: tuple[int, int], folder: Path, host: Host
 ) -> Path:
     """Renders what a clip alone shows in a range of its frames; page and settings are put back.
 
@@ -74,7 +59,7 @@ def render_range(
             kept.enter_context(on_page(opened.resolve, "deliver"))
             kept.enter_context(_kept_render_settings(opened.project))
             _set_up(opened, timeline, frame_range, folder, name)
-            _run_job(opened.project, watch)
+            _run_job(opened.project, host)
     return _checked_file(folder, name, frame_range)
 
 
@@ -205,7 +190,7 @@ def _size(timeline: Any, codec: str) -> dict[str, int]:
     return {"FormatWidth": width, "FormatHeight": height}
 
 
-def _run_job(project: Any, watch: Watch) -> None:
+def _run_job(project: Any, host: Host) -> None:
     job = project.AddRenderJob()
     if not job:
         raise ExportError(
@@ -220,12 +205,12 @@ def _run_job(project: Any, watch: Watch) -> None:
                 next_step="wait until other renders are done, then try again",
                 reason="RENDER_REFUSED",
             )
-        _wait(project, job, watch)
+        _wait(project, job, host)
     finally:
         project.DeleteRenderJob(job)
 
 
-def _wait(project: Any, job: str, watch: Watch) -> None:
+def _wait(project: Any, job: str, host: Host) -> None:
     """Until the job ends; its status word is translated, so error and percentage decide."""
     percent, quiet_s = -1, 0.0
     while True:
@@ -240,7 +225,7 @@ def _wait(project: Any, job: str, watch: Watch) -> None:
             )
         if now >= 100 or not is_running:
             return
-        if watch.is_cancelled():
+        if host.is_cancelled():
             project.StopRendering()
             raise ExportError(
                 "the export was cancelled", next_step="start it again", reason="CANCELLED"
@@ -254,9 +239,9 @@ def _wait(project: Any, job: str, watch: Watch) -> None:
                 reason="RENDER_STUCK",
             )
         if now != percent:
-            watch.tell(now)
+            host.tell(now)
         percent = now
-        watch.sleep(POLL_S)
+        host.sleep(POLL_S)
 
 
 def _checked_file(folder: Path, name: str, frame_range: tuple[int, int]) -> Path:

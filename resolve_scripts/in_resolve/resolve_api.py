@@ -25,7 +25,11 @@ OPEN_DIALOG_STEP = "close any dialog that is open in Resolve, then try again"
 
 def can(handle: Any, method: str) -> bool:
     """Whether an object has a method on this build; `hasattr` would always say yes."""
-    return handle is not None and method in dir(handle)
+    if handle is None:
+        return False
+    # Only the class tells the truth about what an object can do; from afar it knows how to ask.
+    far = getattr(type(handle), "has_method", None)
+    return bool(far(handle, method)) if far is not None else method in dir(handle)
 
 
 def ask(handle: Any, method: str, *arguments: Any) -> Any:
@@ -46,7 +50,6 @@ def read_all(handles: Sequence[Any], methods: Sequence[str]) -> list[list[Any]]:
     """The answers of many objects to the same questions; from afar, one message for all."""
     if not handles:
         return []
-    # Only the class tells the truth about what an object can do.
     far = getattr(type(handles[0]), "read_all", None)
     if far is not None:
         return list(far(handles, methods))

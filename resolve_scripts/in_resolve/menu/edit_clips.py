@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 PACKAGE_FOLDER = ""
 COMMAND: list[str] = []
+ENVIRONMENT: dict[str, str] = {}
 LOG_PATH = ""
 
 
@@ -28,6 +30,7 @@ def main(names: dict[str, object]) -> None:
     sys.modules["resolve_scripts"] = module
     spec.loader.exec_module(module)
     launch = importlib.import_module("resolve_scripts.in_resolve.launch")
+    os.environ.update(ENVIRONMENT)
     launch.run(names, COMMAND, LOG_PATH)
 
 

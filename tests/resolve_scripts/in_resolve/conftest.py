@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from resolve_scripts.in_resolve.calls import answer
-from resolve_scripts.in_resolve.render import Watch
+from resolve_scripts.in_resolve.host import Host
 from tests.resolve_scripts.fake_resolve import frames
 from tests.resolve_scripts.fake_resolve.build import FakeResolve
 
@@ -62,8 +62,8 @@ def numbers_in(path: Path) -> list[int]:
 
 def ask(fake: FakeResolve, call: str, **arguments: Any) -> dict[str, Any]:
     """Carries out one call of the bridge without waiting."""
-    watch = Watch(sleep=lambda _s: None, tell=lambda _p: None, is_cancelled=lambda: False)
-    return answer(fake.resolve, call, arguments, watch)
+    host = Host(sleep=lambda _s: None, tell=lambda _p: None, say=print, is_cancelled=lambda: False)
+    return answer(fake.resolve, call, arguments, host)
 
 
 def place(

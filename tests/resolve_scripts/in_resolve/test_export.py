@@ -11,8 +11,8 @@ import pytest
 
 from resolve_scripts.in_resolve.calls import answer
 from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
+from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.movie_frames import movie_frames
-from resolve_scripts.in_resolve.render import Watch
 from tests.resolve_scripts.fake_resolve.build import FakeResolve, build
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
 from tests.resolve_scripts.in_resolve.conftest import Movie, ask, numbers_in
@@ -85,14 +85,15 @@ def test_a_failed_render_is_explained_and_all_is_put_back(
     if failing == "raises":
         fake.project.AddRenderJob = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     before = kept(fake)
-    watch = Watch(
+    host = Host(
         sleep=lambda _s: None,
         tell=lambda _p: None,
+        say=print,
         is_cancelled=lambda: failing == "cancelled",
     )
     arguments = {"id": fake.item().id, "folder": str(tmp_path), "route": "render"}
     with pytest.raises((ExportError, ZeroDivisionError)) as told:
-        answer(fake.resolve, "export_clip", arguments, watch)
+        answer(fake.resolve, "export_clip", arguments, host)
     reasons = {
         "render_error": "RENDER_FAILED",
         "short": "RENDER_INCOMPLETE",

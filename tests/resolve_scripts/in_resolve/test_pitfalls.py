@@ -251,7 +251,7 @@ def test_14_a_render_is_judged_by_its_file_not_by_its_word(
 def test_15_a_lua_entry_says_why_python_entries_are_missing() -> None:
     from resolve_scripts.resolve_menu.entries import menu_entries, this_installation
 
-    entries = menu_entries(this_installation(Path("/state")))
+    entries = menu_entries(this_installation(Path("/state"), {}))
     lua = {name: text for name, text in entries.items() if name.endswith(".lua")}
     assert lua
     assert all("Python" in text for text in lua.values())
