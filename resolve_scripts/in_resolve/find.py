@@ -40,8 +40,20 @@ def list_clips(resolve: Any, *, by: str, color: str | None) -> dict[str, Any]:
     """
     opened = open_timeline(resolve)
     by, found = clips_by(opened, by=by, color=color)
-    versions = all_versions(opened)
-    return {"by": by, "clips": [_shown(opened, one, versions) for one in found]}
+    versions, instructions = all_versions(opened), _timeline_instructions(opened)
+    names = {index: track_name(opened, index) for index in opened.tracks()}
+    shown = []
+    for one in found:
+        shown.append(
+            {
+                **_place_shown(opened, one, names[one.clip.track_index]),
+                **_media_shown(opened, one),
+                "instruction": _instruction(one, instructions),
+                "takes": round(one.clip.item.GetTakesCount() or 0),
+                "versions": [_version(each) for each in versions_of(one.clip, versions)],
+            }
+        )
+    return {"by": by, "clips": shown}
 
 
 def clips_by(opened: OpenTimeline, *, by: str, color: str | None) -> tuple[str, list[Found]]:
@@ -171,37 +183,38 @@ def _via_text(marker: dict[str, Any]) -> str | None:
     return None
 
 
-def _instruction(opened: OpenTimeline, one: Found) -> str | None:
-    on_clip = instruction_on(one.clip)
-    if on_clip:
-        return on_clip
+def _instruction(one: Found, on_timeline: dict[int, str]) -> str | None:
+    """Text of the clip's own marker, else of one on the timeline over it."""
     start, end = one.clip.place
-    texts = [text for at, text in _timeline_instructions(opened).items() if start <= at < end]
-    return texts[0] if texts else None
+    above = (text for frame, text in on_timeline.items() if start <= frame < end)
+    return instruction_on(one.clip) or next(above, None)
 
 
-def _shown(opened: OpenTimeline, one: Found, versions: list[Version]) -> dict[str, Any]:
-    clip, media = one.clip, media_of(one.clip)
-    frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
-    route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
+def _place_shown(opened: OpenTimeline, one: Found, track: str) -> dict[str, Any]:
+    clip = one.clip
     return {
         "id": clip.id,
         "name": clip.name,
         "track_index": clip.track_index,
-        "track_name": track_name(opened, clip.track_index),
+        "track_name": track,
         "start_frame": clip.start_frame,
         "end_frame_exclusive": clip.end_frame_exclusive,
         "frame_range": list(one.frame_range),
         "start_timecode": opened.timecode_at(one.frame_range[0]),
+    }
+
+
+def _media_shown(opened: OpenTimeline, one: Found) -> dict[str, Any]:
+    clip, media = one.clip, media_of(one.clip)
+    frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
+    route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
+    return {
         "media_path": media.path,
         "media_frame_range": None if frames is None else list(frames),
         "media_frame_rate": None if media.frame_rate is None else str(media.frame_rate),
         "route": None if route is None else route.way,
         "route_reason": None if route is None else route.why,
         "refusal": _refusal(clip, media),
-        "instruction": _instruction(opened, one),
-        "takes": round(clip.item.GetTakesCount() or 0),
-        "versions": [_version(version) for version in versions_of(clip, versions)],
     }
 
 

@@ -11,7 +11,8 @@ local POLL_S = 0.01
 local BEAT_POLLS = 50
 local SILENT_POLLS = 3000
 
--- options: resolve, folder, session, json, wait (seconds), say (text). Returns why it ended.
+-- options: resolve, folder, session, json, wait (seconds), say (text), and silent_polls, if other
+-- than SILENT_POLLS. Returns why it ended.
 return function(options)
   local json = options.json
   local prefix = options.folder .. "/" .. options.session .. "-"
@@ -111,7 +112,7 @@ return function(options)
       local theirs = read("via.alive")
       silent = theirs == last_beat and silent + BEAT_POLLS or 0
       last_beat = theirs
-      if silent > SILENT_POLLS then
+      if silent > (options.silent_polls or SILENT_POLLS) then
         os.remove(prefix .. "resolve.alive")
         return "Via does not answer; its log says more"
       end

@@ -94,6 +94,7 @@ def lua_session(
     files: list[Path] | None = None,
     render_file: Path | None = None,
     command: str = "",
+    silent_polls: int | None = None,
     entry: str = WITHOUT_PYTHON,
 ) -> Iterator[LuaSession]:
     """Clicks a Lua menu entry in the Lua fake; at the end Resolve is closed.
@@ -105,6 +106,7 @@ def lua_session(
         files: movies that may be imported.
         render_file: what a render gives.
         command: shell line that starts the other side; default: this environment's.
+        silent_polls: after how many polls without a sign of Via's the entry ends.
         entry: name of the entry.
     """
     installed = this_installation(folder, {"VIA_STATE_FOLDER": str(folder)})
@@ -116,6 +118,8 @@ def lua_session(
             for line in text.splitlines()
         ]
         text = "\n".join(lines)
+    if silent_polls is not None:
+        text = text.replace("    wait = wait,", f"    wait = wait, silent_polls = {silent_polls},")
     script, dump = folder / f"{entry}.lua", folder / "dump.txt"
     script.write_text(text, encoding="utf-8")
     scene_path = folder / "scene.lua"

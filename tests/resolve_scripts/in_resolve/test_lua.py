@@ -6,21 +6,17 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from resolve_scripts.resolve_menu.entries import this_installation
-from resolve_scripts.resolve_menu.mailbox import Mailbox, RemoteObject
-from resolve_scripts.resolve_menu.sessions import serve_mailbox
 from tests.conftest import require_program
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.lua_session import lua_session
@@ -84,10 +80,14 @@ def without_ids(value: Any) -> Any:
     return re.sub(r"via_[0-9a-f]{12}", "via_", value) if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize("version", [(18, 5, 1, 6), (19, 1, 3, 7), (21, 1, 0, 1)])
+@pytest.mark.parametrize(
+    ("program", "version"),
+    [("lua5.1", (18, 5, 1, 6)), ("luajit", (19, 1, 3, 7)), ("luajit", (21, 1, 0, 1))],
+)
 def test_the_same_requests_get_the_same_answers(
-    version: tuple[int, ...], lua: str, scene: Scene, movie: Movie, tmp_path: Path
+    program: str, version: tuple[int, ...], scene: Scene, movie: Movie, tmp_path: Path
 ) -> None:
+    lua = require_program(program)
     scene = replace(scene, version=version, edition="free")
     result, second = movie("24", 24), movie("24", 25)
     render = movie("24", 12)
@@ -151,13 +151,6 @@ def test_the_entry_explains_itself_in_the_console(lua: str, scene: Scene, tmp_pa
     assert "21.1" in told
     assert "Grüße" in told
     assert told.rstrip().endswith("VIA: done")
-
-
-@dataclass
-class Idle:
-    """A session whose panel only waits."""
-
-    process_id: int
 
 
 def waiting_line(tmp_path: Path) -> str:
@@ -228,9 +221,15 @@ def test_lua_reads_and_writes_json_as_python_does(lua: str, tmp_path: Path) -> N
         assert [json.loads(line) for line in done.splitlines()] == sent
 
 
-def test_the_installed_line_starts_this_environment(tmp_path: Path) -> None:
-    assert shutil.which("env")
-    installed = this_installation(tmp_path, {"VIA_SERVER": "host:1"})
-    assert installed.environment == {"VIA_SERVER": "host:1"}
-    assert RemoteObject(Mailbox(tmp_path, "1"), 0) is not None
-    assert serve_mailbox is not None
+def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
+    lua = require_program("luajit")
+    line = waiting_line(tmp_path)
+    with lua_session(lua, scene, tmp_path, command=line, silent_polls=100) as session:
+        process = psutil.Process(pid_in(tmp_path / "pid"))
+        children = process.children(recursive=True)
+        process.kill()
+        assert session.process.wait(60) == 0
+        assert session.process.stdout is not None
+        assert "does not answer" in session.process.stdout.read()
+        psutil.wait_procs(children, timeout=30)
+        assert not [child for child in children if child.is_running()]

@@ -77,6 +77,9 @@ function pool_item_methods:GetClipProperty(key)
     ["File Path"] = self.path, ["Type"] = "Video", ["FPS"] = self.fps,
     ["Frames"] = tostring(self.frames), ["Start TC"] = "00:00:00:00",
   }
+  if key == nil then
+    return known
+  end
   return known[key] or ""
 end
 function pool_item_methods:GetThirdPartyMetadata(key) return self.third_party[key] or "" end
