@@ -216,7 +216,7 @@ def test_the_doctor_says_the_next_step_for_a_bare_machine(
 
 
 def test_a_wrong_token_is_told(installed: Installed, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("right", encoding="utf-8")
+    (tmp_path / "token").write_text("the right word of all", encoding="utf-8")
     command = [sys.executable, "-m", "tests.server.fake_engine_server"]
     command += ["--token-file", str(tmp_path / "token"), "--state-folder", str(tmp_path / "server")]
     root = Path(__file__).parents[2]
@@ -225,10 +225,10 @@ def test_a_wrong_token_is_told(installed: Installed, tmp_path: Path) -> None:
         address = json.loads(process.stdout.readline())["address"]
         try:
             told = {}
-            for token in ("wrong", "right"):
+            for word, token in (("wrong", "some other word"), ("right", "the right word of all")):
                 choice = ServerChoice(address=address, state_folder=tmp_path / "none", token=token)
                 findings = examine_resolve(machine("linux", tmp_path), installed, choice)
-                told[token] = {found.name: found for found in findings}
+                told[word] = {found.name: found for found in findings}
         finally:
             process.terminate()
     assert told["right"]["token"].found == "accepted"
