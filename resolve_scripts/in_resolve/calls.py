@@ -72,6 +72,7 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[st
         frame_count=_frames(arguments, "frame_count", least=1),
         file_start_frame=_frames(arguments, "file_start_frame", 0),
         way=_choice(arguments, "as", WAYS, "track"),
+        is_source_colour=_choice(arguments, "route", ROUTES, "auto") == "media",
         tags=Tags(
             job=_text(tags, "job", ""),
             instruction=_text(tags, "instruction", ""),

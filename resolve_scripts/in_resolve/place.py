@@ -24,6 +24,7 @@ from resolve_scripts.in_resolve.tags import Tags, tag_item, tag_pool_item
 from resolve_scripts.in_resolve.via_tracks import (
     TRACK_NAME,
     all_versions,
+    check_unlocked,
     free_via_track,
     is_via_track,
     track_name,
@@ -35,6 +36,8 @@ WAYS = ("track", "new_track", "take")
 # 19.1 refuses an endFrame equal to the clip's frame count; later and earlier builds want it.
 REFUSES_LAST_FRAME = (19, 1)
 PICTURE_ONLY = 1
+# How Resolve reads a file's colours, for projects with and without ACES.
+COLOUR_PROPERTIES = ("Input Color Space", "IDT")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Placement:
         frame_count: its length on the timeline.
         file_start_frame: the file's picture that comes first.
         way: "track", "new_track" or "take".
+        is_source_colour: whether its pictures are in the clip's own input colour space.
         tags: how it came about.
     """
 
@@ -57,6 +61,7 @@ class Placement:
     frame_count: int
     file_start_frame: int
     way: str
+    is_source_colour: bool
     tags: Tags
 
     @property
@@ -77,7 +82,7 @@ def place_clip(resolve: Any, wanted: Placement) -> dict[str, Any]:
     try:
         earlier = _earlier_result(opened, source, wanted) if wanted.way == "take" else None
         if earlier is not None:
-            return _as_take(opened, earlier, wanted)
+            return _as_take(opened, source, earlier, wanted)
         return _on_track(opened, source, wanted)
     except BridgeError as error:
         raise explained(error, resolve) from error
@@ -106,8 +111,7 @@ def _on_track(opened: OpenTimeline, source: Clip, wanted: Placement) -> dict[str
     is_new = wanted.way == "new_track"
     with _no_track_left_behind(opened):
         index = free_via_track(opened, source, wanted.place, always_new=is_new)
-        pool_item = _imported(opened, wanted.path)
-        tag_pool_item(pool_item, wanted.tags)
+        pool_item = _ready_pool_item(opened, source, wanted)
         bounds = _bounds(opened, pool_item, wanted)
         clip = _appended(opened, index, pool_item, wanted, bounds)
     tag_item(clip.item, clip.left_offset, wanted.tags)
@@ -128,29 +132,46 @@ def _no_track_left_behind(opened: OpenTimeline) -> Iterator[None]:
         raise
 
 
-def _as_take(opened: OpenTimeline, earlier: Clip, wanted: Placement) -> dict[str, Any]:
-    if opened.timeline.GetIsTrackLocked("video", earlier.track_index):
-        name = track_name(opened, earlier.track_index)
-        raise PlaceError(
-            f"the track {name} is locked",
-            next_step=f"unlock the track {name} with its padlock, then place again",
-            reason="TRACK_LOCKED",
-        )
+def _as_take(
+    opened: OpenTimeline, source: Clip, earlier: Clip, wanted: Placement
+) -> dict[str, Any]:
+    check_unlocked(opened, earlier.track_index)
     item = earlier.item
-    before = round(item.GetTakesCount() or 0)
-    pool_item = _imported(opened, wanted.path)
-    tag_pool_item(pool_item, wanted.tags)
+    before, shown = round(item.GetTakesCount() or 0), round(item.GetSelectedTakeIndex() or 0)
+    pool_item = _ready_pool_item(opened, source, wanted)
     start, end = _bounds(opened, pool_item, wanted)
     item.AddTake(pool_item, start, end)
     # The clip itself becomes take 1, so the first added take is the second.
     count = round(item.GetTakesCount() or 0)
-    if count <= before or not item.SelectTakeByIndex(count):
-        raise PlaceError(
-            "Resolve did not add the result as a take",
-            next_step="place it on a track instead",
-            reason="TAKE_REFUSED",
-        )
-    return _told(opened, find_clip(opened, earlier.id), count)
+    if count > before:
+        item.SelectTakeByIndex(count)
+        if _shows(item, pool_item) and find_clip(opened, earlier.id).place == wanted.place:
+            return _told(opened, find_clip(opened, earlier.id), count)
+        item.SelectTakeByIndex(max(shown, 1))
+        item.DeleteTakeByIndex(count)
+    raise PlaceError(
+        "Resolve did not add the result as a take",
+        next_step="place it on a track instead",
+        reason="TAKE_REFUSED",
+    )
+
+
+def _shows(item: Any, pool_item: Any) -> bool:
+    """Whether an item shows a media pool clip; two handles to one clip differ, its id does not."""
+    shown = item.GetMediaPoolItem()
+    return shown is not None and shown.GetUniqueId() == pool_item.GetUniqueId()
+
+
+def _ready_pool_item(opened: OpenTimeline, source: Clip, wanted: Placement) -> Any:
+    """The file in the media pool, tagged, and in the colour space of its pictures."""
+    pool_item = _imported(opened, wanted.path)
+    tag_pool_item(pool_item, wanted.tags)
+    if wanted.is_source_colour:
+        for name in COLOUR_PROPERTIES:
+            value = source.pool_item.GetClipProperty(name)
+            if value:
+                pool_item.SetClipProperty(name, value)
+    return pool_item
 
 
 def _told(opened: OpenTimeline, clip: Clip, take_index: int | None) -> dict[str, Any]:

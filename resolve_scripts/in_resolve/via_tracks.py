@@ -88,8 +88,7 @@ def free_via_track(
         for index in opened.tracks():
             if index <= source.track_index or not is_via_track(opened, index):
                 continue
-            if opened.timeline.GetIsTrackLocked("video", index):
-                raise _locked(track_name(opened, index))
+            check_unlocked(opened, index)
             in_the_way = [clip for clip in clips_on(opened, index) if overlap(clip.place, place)]
             if not in_the_way:
                 return index
@@ -99,12 +98,19 @@ def free_via_track(
     return _added_track(opened, source)
 
 
-def _locked(name: str) -> PlaceError:
-    return PlaceError(
-        f"the track {name} is locked",
-        next_step=f"unlock the track {name} with its padlock, then place again",
-        reason="TRACK_LOCKED",
-    )
+def check_unlocked(opened: OpenTimeline, index: int) -> None:
+    """Refuses a locked track.
+
+    Raises:
+        PlaceError: the track is locked.
+    """
+    if opened.timeline.GetIsTrackLocked("video", index):
+        name = track_name(opened, index)
+        raise PlaceError(
+            f"the track {name} is locked",
+            next_step=f"unlock the track {name} with its padlock, then place again",
+            reason="TRACK_LOCKED",
+        )
 
 
 def _occupied(opened: OpenTimeline, index: int, clip: Clip) -> PlaceError:

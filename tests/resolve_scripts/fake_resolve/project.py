@@ -391,6 +391,9 @@ class MediaStorageApi(Api):
 class FusionApi(Api):
     kind = "Fusion"
 
+    def __init__(self, *, has_windows: bool) -> None:
+        self.constants = {"UIManager": "windows"} if has_windows else {}
+
     def GetCurrentComp(self) -> bool:
         return False
 
@@ -429,7 +432,8 @@ class ResolveApi(Api):
         return MediaStorageApi()
 
     def Fusion(self) -> FusionApi:
-        return FusionApi()
+        is_old = self.switchboard.version < (19, 1)
+        return FusionApi(has_windows=is_old or self.scene.edition == "studio")
 
     def SaveLayoutPreset(self, _name: str) -> bool:
         return True

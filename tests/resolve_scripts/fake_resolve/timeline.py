@@ -228,6 +228,14 @@ class ItemApi(Marked, Coloured, Api):
         self.pool_item, self.source_start = chosen["mediaPoolItem"], chosen["startFrame"]
         return True
 
+    def DeleteTakeByIndex(self, index: int) -> bool:
+        if not 1 <= index <= len(self.takes):
+            return False
+        del self.takes[index - 1]
+        if len(self.takes) == 1:
+            self.FinalizeTake()
+        return True
+
     def FinalizeTake(self) -> bool | None:
         if not self.takes:
             return None

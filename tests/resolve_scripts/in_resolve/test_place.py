@@ -209,3 +209,30 @@ def test_a_track_that_is_switched_off_is_pointed_out(scene: Scene, movie: Movie)
     fake = build(replace(scene, clips=scene.clips[:1], track_names=names, disabled_tracks=(2,)))
     told = place(fake, clip_id(fake), movie("24", 24), 86410, 24)
     assert "switched off" in told["note"]
+
+
+def test_a_take_that_resolve_does_not_show_is_taken_back(scene: Scene, movie: Movie) -> None:
+    fake = build(scene)
+    place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    (item,) = fake.track("VIA").items
+    item.SelectTakeByIndex = lambda _index: True  # type: ignore[method-assign]
+    with pytest.raises(PlaceError) as told:
+        place(fake, clip_id(fake), movie("24", 25), 86410, 24, **{"as": "take"})
+    assert told.value.reason == "TAKE_REFUSED"
+    assert item.takes == []
+    assert item.pool_item is not None
+    assert item.pool_item.path == str(movie("24", 24))
+
+
+@pytest.mark.parametrize("route", ["media", "render"])
+def test_pictures_of_the_source_keep_its_colour_space(
+    route: str, scene: Scene, movie: Movie
+) -> None:
+    fake = build(scene)
+    original = fake.item().pool_item
+    assert original is not None
+    original.properties["Input Color Space"] = "S-Gamut3.Cine/S-Log3"
+    place(fake, clip_id(fake), movie("24", 24), 86410, 24, route=route)
+    result = fake.track("VIA").items[0].pool_item
+    assert result is not None
+    assert ("Input Color Space" in result.properties) == (route == "media")
