@@ -9,10 +9,11 @@ from typing import Any
 from resolve_scripts.in_resolve.describe import describe
 from resolve_scripts.in_resolve.errors import MessageError
 from resolve_scripts.in_resolve.export import ROUTES, export_clip, export_still
-from resolve_scripts.in_resolve.find import list_clips
 from resolve_scripts.in_resolve.host import Host
-from resolve_scripts.in_resolve.place import WAYS, Placement, place_clip
-from resolve_scripts.in_resolve.resolve_api import open_timeline
+from resolve_scripts.in_resolve.list_clips import list_clips
+from resolve_scripts.in_resolve.open_timeline import open_timeline
+from resolve_scripts.in_resolve.place import WAYS, place_clip
+from resolve_scripts.in_resolve.placement import Placement
 from resolve_scripts.in_resolve.tags import Tags
 
 FINDING_WAYS = ("auto", "selection", "marks", "playhead", "color", "markers")

@@ -11,7 +11,8 @@ from typing import Any
 
 from resolve_scripts.in_resolve.coordinates import media_range, overlap, rate_of
 from resolve_scripts.in_resolve.errors import ClipRefusedError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, read_all
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import read_all
 
 PLACE_METHODS = (
     "GetUniqueId",

@@ -10,14 +10,10 @@ from resolve_scripts.in_resolve.clips import Clip, Media, find_clip, media_frame
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
 from resolve_scripts.in_resolve.host import Host
+from resolve_scripts.in_resolve.left_as_found import kept_playhead
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.render import render_range
-from resolve_scripts.in_resolve.resolve_api import (
-    OpenTimeline,
-    ask,
-    explained,
-    kept_playhead,
-    open_timeline,
-)
+from resolve_scripts.in_resolve.resolve_api import ask, explained
 from resolve_scripts.in_resolve.routes import check_editable, route_of
 
 ROUTES = ("auto", "media", "render")

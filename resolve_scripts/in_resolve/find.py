@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, Media, all_clips, media_frames, media_of
+from resolve_scripts.in_resolve.clips import Clip, all_clips
 from resolve_scripts.in_resolve.coordinates import marked_range, overlap
-from resolve_scripts.in_resolve.errors import BridgeError, FeatureMissingError, MessageError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, can, open_timeline
-from resolve_scripts.in_resolve.routes import check_editable, route_of
-from resolve_scripts.in_resolve.via_tracks import (
-    Version,
-    all_versions,
-    is_via_track,
-    track_name,
-    versions_of,
-)
+from resolve_scripts.in_resolve.errors import FeatureMissingError, MessageError
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import can
+from resolve_scripts.in_resolve.via_tracks import is_via_track
 
 MARKER_PREFIX = re.compile(r"\s*via:", re.IGNORECASE)
 INSTEAD_OF_SELECTION = "set in and out marks around it, or park the playhead on it"
@@ -30,30 +24,6 @@ class Found:
 
     clip: Clip
     frame_range: tuple[int, int]
-
-
-def list_clips(resolve: Any, *, by: str, color: str | None) -> dict[str, Any]:
-    """The clips to edit as the panel shows them; see messages.py.
-
-    Raises:
-        BridgeError: Resolve does not answer, nothing is open, or it cannot find clips that way.
-    """
-    opened = open_timeline(resolve)
-    by, found = clips_by(opened, by=by, color=color)
-    versions, instructions = all_versions(opened), _timeline_instructions(opened)
-    names = {index: track_name(opened, index) for index in opened.tracks()}
-    shown = []
-    for one in found:
-        shown.append(
-            {
-                **_place_shown(opened, one, names[one.clip.track_index]),
-                **_media_shown(opened, one),
-                "instruction": _instruction(one, instructions),
-                "takes": round(one.clip.item.GetTakesCount() or 0),
-                "versions": [_version(each) for each in versions_of(one.clip, versions)],
-            }
-        )
-    return {"by": by, "clips": shown}
 
 
 def clips_by(opened: OpenTimeline, *, by: str, color: str | None) -> tuple[str, list[Found]]:
@@ -114,7 +84,7 @@ def _by_playhead(opened: OpenTimeline) -> list[Found]:
 def _by_markers(opened: OpenTimeline) -> list[Found]:
     """Clips with a "VIA:" marker, and what is seen at those of the timeline."""
     marked = [Found(clip, clip.place) for clip in _sources(opened) if instruction_on(clip)]
-    for frame, text in _timeline_instructions(opened).items():
+    for frame, text in instructions_on_timeline(opened).items():
         marked += [one for one in _top_at(opened, frame) if text]
     unique = {one.clip.id: one for one in marked}
     return _in_order(unique.values())
@@ -168,7 +138,7 @@ def instruction_on(clip: Clip) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _timeline_instructions(opened: OpenTimeline) -> dict[int, str]:
+def instructions_on_timeline(opened: OpenTimeline) -> dict[int, str]:
     """Absolute frame -> text of the timeline's own "VIA:" markers, which count from its start."""
     markers = opened.timeline.GetMarkers() or {}
     texts = {opened.start_frame + round(at): _via_text(one) for at, one in markers.items()}
@@ -181,58 +151,3 @@ def _via_text(marker: dict[str, Any]) -> str | None:
         if found:
             return " ".join(str(text)[found.end() :].split())
     return None
-
-
-def _instruction(one: Found, on_timeline: dict[int, str]) -> str | None:
-    """Text of the clip's own marker, else of one on the timeline over it."""
-    start, end = one.clip.place
-    above = (text for frame, text in on_timeline.items() if start <= frame < end)
-    return instruction_on(one.clip) or next(above, None)
-
-
-def _place_shown(opened: OpenTimeline, one: Found, track: str) -> dict[str, Any]:
-    clip = one.clip
-    return {
-        "id": clip.id,
-        "name": clip.name,
-        "track_index": clip.track_index,
-        "track_name": track,
-        "start_frame": clip.start_frame,
-        "end_frame_exclusive": clip.end_frame_exclusive,
-        "frame_range": list(one.frame_range),
-        "start_timecode": opened.timecode_at(one.frame_range[0]),
-    }
-
-
-def _media_shown(opened: OpenTimeline, one: Found) -> dict[str, Any]:
-    clip, media = one.clip, media_of(one.clip)
-    frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
-    route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
-    return {
-        "media_path": media.path,
-        "media_frame_range": None if frames is None else list(frames),
-        "media_frame_rate": None if media.frame_rate is None else str(media.frame_rate),
-        "route": None if route is None else route.way,
-        "route_reason": None if route is None else route.why,
-        "refusal": _refusal(clip, media),
-    }
-
-
-def _refusal(clip: Clip, media: Media) -> dict[str, str] | None:
-    try:
-        check_editable(clip, media)
-    except BridgeError as error:
-        return error.to_json()
-    return None
-
-
-def _version(version: Version) -> dict[str, Any]:
-    return {
-        "job": version.tags.job,
-        "instruction": version.tags.instruction,
-        "seed": version.tags.seed,
-        "version": version.tags.version,
-        "item_id": version.clip.id,
-        "take_index": version.take_index,
-        "is_shown": version.is_shown,
-    }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from resolve_scripts.in_resolve.clips import Clip, clips_on
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import PlaceError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, in_folder, version
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import version
 from resolve_scripts.in_resolve.tags import Tags, read_pool_tags, read_tags
 
 TRACK_NAME = "VIA"
@@ -158,24 +158,3 @@ def _free_name(opened: OpenTimeline) -> str:
         number += 1
         name = f"{TRACK_NAME} {number}"
     return name
-
-
-def via_bin(media_pool: Any) -> Any:
-    """The bin VIA, made when the project has none.
-
-    Raises:
-        PlaceError: Resolve does not make it.
-    """
-    root = media_pool.GetRootFolder()
-    for folder in root.GetSubFolderList() or []:
-        if folder.GetName() == TRACK_NAME:
-            return folder
-    with in_folder(media_pool, root):  # Resolve goes into the bin it makes
-        made = media_pool.AddSubFolder(root, TRACK_NAME)
-    if not made:
-        raise PlaceError(
-            f"Resolve did not make the bin {TRACK_NAME}",
-            next_step=f"make a bin named {TRACK_NAME} in the media pool, then place again",
-            reason="BIN_NOT_MADE",
-        )
-    return made
