@@ -86,8 +86,10 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[st
 
 
 def _focus(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
-    opened = open_timeline(resolve)
-    opened.timeline.SetCurrentTimecode(opened.timecode_at(_frames(arguments, "frame")))
+    frame, opened = _frames(arguments, "frame"), open_timeline(resolve)
+    if not opened.move_playhead(frame):
+        resolve.OpenPage("edit")
+        opened.move_playhead(frame)
     return {}
 
 

@@ -65,6 +65,12 @@ class OpenTimeline:
         """Indices of the video tracks, from 1 at the bottom."""
         return range(1, whole(self.timeline.GetTrackCount("video"), "how many tracks it has") + 1)
 
+    def move_playhead(self, frame: int) -> bool:
+        """Moves the playhead; False on pages without one, such as Media and Fusion."""
+        timecode = self.timecode_at(frame)
+        self.timeline.SetCurrentTimecode(timecode)
+        return bool(self.timeline.GetCurrentTimecode() == timecode)
+
     def playhead_frame(self) -> int | None:
         """Absolute frame under the playhead."""
         return self.frame_at(str(self.timeline.GetCurrentTimecode()))

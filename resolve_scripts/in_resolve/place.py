@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resolve_scripts.in_resolve.append import appended, pictures_shown
-from resolve_scripts.in_resolve.clips import Clip, clips_on, find_clip
+from resolve_scripts.in_resolve.clips import Clip, all_clips, clips_on, find_clip
 from resolve_scripts.in_resolve.errors import BridgeError, PlaceError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.placement import Placement
@@ -56,9 +56,10 @@ def _check_file(wanted: Placement) -> None:
 
 def _earlier_result(opened: OpenTimeline, source: Clip, wanted: Placement) -> Clip | None:
     """The result that a take can be added to: the topmost of this clip at this place."""
+    known_ids = {clip.id for clip in all_clips(opened)}
     earlier = [
         version.clip
-        for version in versions_of(source, all_versions(opened))
+        for version in versions_of(source, all_versions(opened), known_ids)
         if version.clip.place == wanted.place
     ]
     return earlier[-1] if earlier else None

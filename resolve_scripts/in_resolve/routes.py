@@ -96,7 +96,7 @@ def _other_rate(media: Media, timeline_rate: Fraction) -> str | None:
 
 def _changed(clip: Clip, media: Media) -> str | None:
     """Why the viewer shows something else than the file."""
-    if _is_retimed(clip, media):
+    if is_retimed(clip, media):
         return "its speed is changed"
     if _is_transformed(clip.item):
         return "it is moved, scaled, cropped or flipped"
@@ -105,7 +105,8 @@ def _changed(clip: Clip, media: Media) -> str | None:
     return "it is graded" if _may_be_graded(clip.item) else None
 
 
-def _is_retimed(clip: Clip, media: Media) -> bool:
+def is_retimed(clip: Clip, media: Media) -> bool:
+    """Whether it shows its media faster, slower or backwards."""
     if can(clip.item, "GetSpeed"):
         speed = clip.item.GetSpeed()
         if isinstance(speed, (int, float)) and not isinstance(speed, bool):

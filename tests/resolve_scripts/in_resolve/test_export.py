@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from resolve_scripts.in_resolve.calls import answer
 from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
@@ -15,7 +17,7 @@ from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.movie_frames import movie_frames
 from tests.resolve_scripts.fake_resolve.build import FakeResolve, build
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
-from tests.resolve_scripts.in_resolve.conftest import Movie, ask, numbers_in
+from tests.resolve_scripts.in_resolve.conftest import STEP, Movie, ask, numbers_in
 
 
 @pytest.fixture
@@ -24,6 +26,11 @@ def scene(movie: Movie) -> Scene:
     clip = ClipAt(media=str(movie("24", 48)), start=10, frame_count=20, source_start=8)
     above = ClipAt(media=str(movie("24", 40)), start=0, frame_count=40, track=2)
     return Scene(clips=(clip, above), page="color", marks=(3, 30), width=64, height=36, playhead=5)
+
+
+def grey_number(path: Path) -> int:
+    """The number that a still picture says."""
+    return int(np.asarray(Image.open(path)).mean() / STEP)
 
 
 def kept(fake: FakeResolve) -> dict[str, Any]:
@@ -179,11 +186,24 @@ def test_a_range_outside_the_clip_is_refused(scene: Scene, tmp_path: Path) -> No
     assert told.value.reason == "RANGE_OUTSIDE_CLIP"
 
 
-def test_a_still_shows_the_frame_and_the_playhead_stays(scene: Scene, tmp_path: Path) -> None:
-    fake = build(scene)
+@pytest.mark.parametrize("page", ["color", "media", "fusion"])
+def test_a_still_shows_the_frame_and_the_playhead_stays(
+    page: str, scene: Scene, tmp_path: Path
+) -> None:
+    fake = build(replace(scene, page=page, clips=scene.clips[:1]))
     told = ask(fake, "export_still", frame=86412, folder=str(tmp_path))
     assert Path(told["path"]).read_bytes().startswith(b"\x89PNG")
-    assert fake.timeline.playhead == 5
+    assert grey_number(Path(told["path"])) == 10
+    assert (fake.timeline.playhead, fake.api.page) == (5, page)
+
+
+def test_a_changed_speed_is_not_read_from_the_source(movie: Movie) -> None:
+    clip = ClipAt(media=str(movie("24", 48)), frame_count=20, speed=2.0)
+    fake = build(Scene(clips=(clip,)))
+    assert ask(fake, "list_clips")["clips"][0]["media_frame_range"] is None
+    with pytest.raises(ClipRefusedError) as told:
+        ask(fake, "export_clip", id=fake.item().id, folder="/", route="media")
+    assert told.value.reason == "CLIP_IS_RETIMED"
 
 
 @pytest.mark.parametrize("name", ["man-skiing.mp4", "wolf.mp4", "realshort.mp4", "cockatoo.mp4"])

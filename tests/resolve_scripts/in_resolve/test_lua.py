@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from resolve_scripts.resolve_menu.mailbox import Mailbox, RemoteObject
 from tests.conftest import require_program
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.lua_session import lua_session
@@ -233,3 +234,26 @@ def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
         assert "does not answer" in session.process.stdout.read()
         psutil.wait_procs(children, timeout=30)
         assert not [child for child in children if child.is_running()]
+
+
+def test_what_fails_in_lua_fails_as_in_python(lua: str, scene: Scene, tmp_path: Path) -> None:
+    with lua_session(lua, scene, tmp_path, command=":") as session:
+        name = "resolve.alive"
+        end = time.monotonic() + 30
+        while not (found := list(session.installed.mailbox_folder.glob(f"*-{name}"))):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        mailbox = Mailbox(found[0].parent, found[0].name.removesuffix(f"-{name}"))
+        with mailbox.kept_alive():
+            resolve = RemoteObject(mailbox, 0)
+            assert resolve.GetProductName() == "DaVinci Resolve Studio"
+            with pytest.raises(TypeError, match="nil value"):
+                resolve.NoSuchCall()
+            with pytest.raises(TypeError):
+                mailbox.ask(do="call", object=99, method="GetName", arguments=[])
+            with pytest.raises(TypeError):
+                mailbox.ask(do="no such thing")
+            assert resolve.GetCurrentPage() == "edit"
+            assert mailbox.ask(do="close") is None
+        assert session.process.wait(30) == 0
+        assert list(session.installed.mailbox_folder.iterdir()) == []
