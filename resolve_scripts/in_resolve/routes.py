@@ -102,7 +102,9 @@ def _changed(clip: Clip, media: Media) -> str | None:
         return "it is moved, scaled, cropped or flipped"
     if clip.item.GetFusionCompCount():
         return "it has a Fusion composition"
-    return "it is graded" if _may_be_graded(clip.item) else None
+    if not can(clip.item, "GetNodeGraph"):
+        return "this version of Resolve does not tell whether it is graded"
+    return "it is graded" if _is_graded(clip.item) else None
 
 
 def is_retimed(clip: Clip, media: Media) -> bool:
@@ -139,10 +141,8 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _may_be_graded(item: Any) -> bool:
-    """Whether a node does something; builds that do not show their nodes may well have a grade."""
-    if not can(item, "GetNodeGraph"):
-        return True
+def _is_graded(item: Any) -> bool:
+    """Whether a node does something."""
     graph = item.GetNodeGraph()
     if graph is None:
         return False

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from resolve_scripts.resolve_menu.entries import REPEAT
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
 from tests.resolve_scripts.fake_resolve.session import menu_session
+from tests.resolve_scripts.in_resolve.conftest import Movie
 
 SCENE = Scene(
     clips=(
@@ -89,6 +91,44 @@ def test_any_sequence_of_messages_is_answered_line_by_line(lines: list[bytes], t
         if "error" in answer:
             assert set(answer["error"]) == {"reason", "message", "next_step"}
     assert FAKE.timeline.video[0].items[0].id == FAKE.item().id
+
+
+def test_a_running_export_tells_its_progress_and_can_be_cancelled(
+    movie: Movie, tmp_path: Path
+) -> None:
+    fake = build(replace(SCENE, clips=(ClipAt(media=str(movie("24", 48))),)))
+    reading, writing = os.pipe()
+
+    def send(message: dict[str, Any]) -> None:
+        os.write(writing, json.dumps(message).encode() + b"\n")
+
+    class Closing(Kept):
+        """Closes the bridge once the export is answered."""
+
+        def send(self, line: bytes) -> bool:
+            super().send(line)
+            if self.messages[-1].get("id") == 1 and "event" not in self.messages[-1]:
+                send({"id": 3, "call": "close"})
+            return True
+
+    def sleep(_seconds: float) -> None:
+        job = fake.project.jobs[str(fake.project.running)]
+        if job.percent == 40:
+            send({"id": 2, "call": "cancel", "arguments": {"id": 1}})
+        job.percent = 41  # it never gets further
+
+    arguments = {"id": fake.item().id, "folder": str(tmp_path), "route": "render"}
+    send({"id": 1, "call": "export_clip", "arguments": arguments})
+    partner = Closing()
+    with os.fdopen(reading, "rb") as stream:
+        serve(fake.resolve, stream, partner, sleep=sleep)
+        os.close(writing)
+    progress = {"event": "progress", "id": 1, "stage": "rendering", "percent": 40}
+    assert progress in partner.messages
+    (answered,) = [one for one in partner.messages if one.get("id") == 1 and "event" not in one]
+    assert answered["error"]["reason"] == "CANCELLED"
+    assert fake.project.running is None
+    assert list(fake.project.jobs) == []
 
 
 def child(lines: list[bytes], folder: Path) -> list[str]:

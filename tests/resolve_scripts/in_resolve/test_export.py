@@ -124,13 +124,14 @@ def test_what_is_seen_decides_the_way_out(movie: Movie) -> None:
         (replace(plain, speed=2.0), "render", "speed"),
         (replace(plain, media=str(movie("25", 48))), "render", "rates"),
         (replace(plain, media=None, kind="compound"), "render", "compound"),
+        (replace(plain, media="/m/a.braw", media_rate="24"), "render", "raw"),
     ]
     for clip, route, why in expected:
         fake = build(Scene(clips=(clip,)))
         (listed,) = ask(fake, "list_clips", by="playhead")["clips"]
         assert (listed["route"], why in listed["route_reason"]) == (route, True), why
-    old = build(Scene(clips=(plain,), version=(18, 5, 1)))
-    assert ask(old, "list_clips")["clips"][0]["route"] == "render"
+    (old,) = ask(build(Scene(clips=(plain,), version=(18, 5, 1))), "list_clips")["clips"]
+    assert (old["route"], "this version" in old["route_reason"]) == ("render", True)
 
 
 def test_the_source_is_given_with_its_handles_as_far_as_there_are_any(movie: Movie) -> None:

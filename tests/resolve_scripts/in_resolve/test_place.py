@@ -250,3 +250,20 @@ def test_pictures_of_the_source_keep_its_colour_space(
     result = fake.track("VIA").items[0].pool_item
     assert result is not None
     assert ("Input Color Space" in result.properties) == (route == "media")
+
+
+@pytest.mark.parametrize("shift", [1, -86410])
+def test_what_resolve_puts_elsewhere_is_taken_back(shift: int, scene: Scene, movie: Movie) -> None:
+    fake = build(scene)
+    append = fake.project.pool.AppendToTimeline
+
+    def elsewhere(infos: list[dict[str, Any]]) -> Any:
+        return append([{**one, "recordFrame": one["recordFrame"] + shift} for one in infos])
+
+    fake.project.pool.AppendToTimeline = elsewhere  # type: ignore[method-assign, assignment]
+    with pytest.raises(PlaceError) as told:
+        place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    assert told.value.reason == "PLACED_WRONG"
+    assert "01:00:00:10" in told.value.message
+    assert [track.name for track in fake.timeline.video] == ["Video 1", "Titles"]
+    assert [len(track.items) for track in fake.timeline.video] == [1, 1]
