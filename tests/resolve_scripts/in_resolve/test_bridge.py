@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,10 +183,11 @@ def test_lines_of_ten_megabytes_and_broken_ones_are_survived(tmp_path: Path) -> 
 
 def waiting(folder: Path, *, stubborn: bool = False) -> list[str]:
     """Command of a process that says it is there and waits for the end of its stdin."""
+    os.mkfifo(folder / "there")
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN);" if stubborn else ""
-    wait = "time.sleep(60)" if stubborn else "sys.stdin.buffer.read()"
+    wait = "signal.pause()" if stubborn else "sys.stdin.buffer.read()"
     code = (
-        f"import os, pathlib, signal, sys, time;{ignore}"
+        f"import os, pathlib, signal, sys;{ignore}"
         f"pathlib.Path({str(folder / 'there')!r}).write_text(str(os.getpid()));"
         'sys.stdout.write(\'{"id": 1, "call\'); sys.stdout.flush();'
         f"{wait}"
@@ -195,14 +195,9 @@ def waiting(folder: Path, *, stubborn: bool = False) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def pid_of(folder: Path, deadline_s: float = 60) -> int:
-    """Process id that the waiting process wrote."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if (folder / "there").exists() and (text := (folder / "there").read_text()):
-            return int(text)
-        time.sleep(0.02)
-    raise AssertionError("the workstation process did not start")
+def pid_of(folder: Path) -> int:
+    """Process id that the waiting process tells once it is there."""
+    return int((folder / "there").read_text())
 
 
 def assert_gone(process_id: int) -> None:

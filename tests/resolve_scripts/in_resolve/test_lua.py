@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,6 +154,8 @@ def test_the_entry_explains_itself_in_the_console(lua: str, scene: Scene, tmp_pa
 
 
 def waiting_line(tmp_path: Path) -> str:
+    """Shell line: the mailbox's bridge with a panel that only waits; its process id in `pid`."""
+    os.mkfifo(tmp_path / "pid")
     code = (
         "import os, sys; from pathlib import Path;"
         "from resolve_scripts.resolve_menu.entries import this_installation;"
@@ -167,19 +168,10 @@ def waiting_line(tmp_path: Path) -> str:
     return f"cd {shlex.quote(str(ROOT))} && {command} @SESSION@ >{tmp_path}/err 2>&1 </dev/null &"
 
 
-def pid_in(path: Path) -> int:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if path.exists() and (text := path.read_text()):
-            return int(text)
-        time.sleep(0.02)
-    raise AssertionError("the bridge did not start")
-
-
 def test_a_closed_resolve_ends_via_and_leaves_nothing(scene: Scene, tmp_path: Path) -> None:
     lua = require_program("lua5.1")
     with lua_session(lua, scene, tmp_path, command=waiting_line(tmp_path)) as session:
-        process = psutil.Process(pid_in(tmp_path / "pid"))
+        process = psutil.Process(int((tmp_path / "pid").read_text()))
         os.kill(session.process.pid, signal.SIGKILL)
         session.process.wait(30)
         children = process.children(recursive=True)
@@ -226,7 +218,7 @@ def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
     lua = require_program("luajit")
     line = waiting_line(tmp_path)
     with lua_session(lua, scene, tmp_path, command=line, silent_polls=100) as session:
-        process = psutil.Process(pid_in(tmp_path / "pid"))
+        process = psutil.Process(int((tmp_path / "pid").read_text()))
         children = process.children(recursive=True)
         process.kill()
         assert session.process.wait(60) == 0
@@ -237,13 +229,11 @@ def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_what_fails_in_lua_fails_as_in_python(lua: str, scene: Scene, tmp_path: Path) -> None:
-    with lua_session(lua, scene, tmp_path, command=":") as session:
-        name = "resolve.alive"
-        end = time.monotonic() + 30
-        while not (found := list(session.installed.mailbox_folder.glob(f"*-{name}"))):
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        mailbox = Mailbox(found[0].parent, found[0].name.removesuffix(f"-{name}"))
+    os.mkfifo(tmp_path / "session")
+    line = f"echo @SESSION@ > {tmp_path / 'session'} &"
+    with lua_session(lua, scene, tmp_path, command=line) as session:
+        name = (tmp_path / "session").read_text().strip()
+        mailbox = Mailbox(session.installed.mailbox_folder, name)
         with mailbox.kept_alive():
             resolve = RemoteObject(mailbox, 0)
             assert resolve.GetProductName() == "DaVinci Resolve Studio"
