@@ -8,12 +8,12 @@ from typing import Any
 
 from resolve_scripts.in_resolve.clips import Clip, Media, find_clip, media_frames, media_of
 from resolve_scripts.in_resolve.coordinates import overlap
-from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
+from resolve_scripts.in_resolve.errors import ClipRefusedError, ExportError
 from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.left_as_found import kept_playhead, on_page
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.render import render_range
-from resolve_scripts.in_resolve.resolve_api import ask, explained
+from resolve_scripts.in_resolve.resolve_api import ask
 from resolve_scripts.in_resolve.routes import check_editable, is_retimed, route_of
 
 ROUTES = ("auto", "media", "render")
@@ -46,10 +46,7 @@ def export_clip(
     _check_folder(folder)
     # Handles lie outside the cut: the timeline shows the neighbours there.
     shown = overlap(wanted, clip.place) or clip.place
-    try:
-        path = render_range(opened, clip, shown, folder, host)
-    except BridgeError as error:
-        raise explained(error, resolve) from error
+    path = render_range(opened, clip, shown, folder, host)
     return {
         "route": "render",
         "path": str(path),
@@ -75,13 +72,10 @@ def export_still(resolve: Any, *, frame: int, folder: Path) -> dict[str, Any]:
         opened.move_playhead(frame)
         ask(opened.project, "ExportCurrentFrameAsStill", str(path))
     if not path.is_file():
-        raise explained(
-            ExportError(
-                f"Resolve made no picture of frame {frame}",
-                next_step="open the Edit page, then try again",
-                reason="STILL_FAILED",
-            ),
-            resolve,
+        raise ExportError(
+            f"Resolve made no picture of frame {frame}",
+            next_step="open the Edit page, then try again",
+            reason="STILL_FAILED",
         )
     return {"path": str(path)}
 

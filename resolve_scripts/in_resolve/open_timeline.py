@@ -11,7 +11,6 @@ from resolve_scripts.in_resolve.errors import NotAnsweringError, NothingOpenErro
 from resolve_scripts.in_resolve.resolve_api import (
     OPEN_DIALOG_STEP,
     check_awake,
-    explained,
     whole,
 )
 
@@ -97,12 +96,9 @@ def open_timeline(resolve: Any) -> OpenTimeline:
     setting = timeline.GetSetting("timelineFrameRate")
     frame_rate = rate_of(setting)
     if frame_rate is None:
-        raise explained(
-            NotAnsweringError(
-                f"Resolve does not say the timeline's frame rate (it says {setting!r})",
-                next_step=OPEN_DIALOG_STEP,
-            ),
-            resolve,
+        raise NotAnsweringError(
+            f"Resolve does not say the timeline's frame rate (it says {setting!r})",
+            next_step=OPEN_DIALOG_STEP,
         )
     start_timecode = str(timeline.GetStartTimecode() or "01:00:00:00")
     return OpenTimeline(

@@ -12,7 +12,6 @@ from resolve_scripts.in_resolve.clips import Clip, all_clips, clips_on, find_cli
 from resolve_scripts.in_resolve.errors import BridgeError, PlaceError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.placement import Placement
-from resolve_scripts.in_resolve.resolve_api import explained
 from resolve_scripts.in_resolve.result_media import result_pool_item
 from resolve_scripts.in_resolve.tags import tag_item
 from resolve_scripts.in_resolve.via_tracks import (
@@ -36,13 +35,10 @@ def place_clip(resolve: Any, wanted: Placement) -> dict[str, Any]:
     opened = open_timeline(resolve)
     source = find_clip(opened, wanted.clip_id)
     _check_file(wanted)
-    try:
-        earlier = _earlier_result(opened, source, wanted) if wanted.way == "take" else None
-        if earlier is not None:
-            return _as_take(opened, source, earlier, wanted)
-        return _on_track(opened, source, wanted)
-    except BridgeError as error:
-        raise explained(error, resolve) from error
+    earlier = _earlier_result(opened, source, wanted) if wanted.way == "take" else None
+    if earlier is not None:
+        return _as_take(opened, source, earlier, wanted)
+    return _on_track(opened, source, wanted)
 
 
 def _check_file(wanted: Placement) -> None:
