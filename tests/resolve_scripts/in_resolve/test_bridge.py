@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolve_scripts.in_resolve.bridge import serve
+from resolve_scripts.in_resolve.calls import FINDING_WAYS
+from resolve_scripts.in_resolve.place import WAYS
 from resolve_scripts.in_resolve.workstation import Workstation, workstation_environment
 from resolve_scripts.resolve_menu.entries import REPEAT
 from tests.resolve_scripts.fake_resolve.build import build
@@ -48,13 +50,47 @@ arguments = st.dictionaries(
     json_values | st.sampled_from([FAKE.item().id, "auto", "markers", "render", "media", 86400]),
     max_size=4,
 )
-requests = st.fixed_dictionaries(
+frames = st.integers(-5, 2**60) | st.integers(86390, 86450)
+ranges = st.lists(frames, min_size=2, max_size=2)
+ids = st.just(FAKE.item().id) | st.just(FAKE.item(2).id) | st.text(max_size=3)
+paths = st.text(max_size=8) | st.sampled_from(["/", "/dev/null", "/no/such", "a\0b"])
+likely = {
+    "list_clips": {"by": st.sampled_from(FINDING_WAYS), "color": st.text(max_size=3)},
+    "export_clip": {
+        "id": ids,
+        "folder": paths,
+        "frame_range": ranges | st.none(),
+        "handles_frames": frames,
+        "route": st.sampled_from(["auto", "media", "render"]),
+    },
+    "export_still": {"frame": frames, "folder": paths},
+    "place_clip": {
+        "id": ids,
+        "path": paths,
+        "record_start_frame": frames,
+        "frame_count": frames,
+        "as": st.sampled_from(WAYS),
+    },
+    "focus": {"frame": frames},
+    "describe": {},
+}
+well_formed = st.sampled_from(sorted(likely)).flatmap(
+    lambda call: st.fixed_dictionaries(
+        {
+            "id": st.integers(0, 99),
+            "call": st.just(call),
+            "arguments": st.fixed_dictionaries(likely[call]),
+        }
+    )
+)
+wild = st.fixed_dictionaries(
     {
         "id": st.integers(0, 99),
         "call": st.sampled_from(CALLS) | st.text(max_size=6),
         "arguments": arguments,
     }
-).map(lambda one: json.dumps(one).encode())
+)
+requests = (well_formed | wild).map(lambda one: json.dumps(one).encode())
 broken = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b" "))
 half = requests.map(lambda line: line[: len(line) // 2])
 lines = st.lists(requests | broken | half, max_size=5)
@@ -89,6 +125,7 @@ def test_any_sequence_of_messages_is_answered_line_by_line(lines: list[bytes], t
         assert answer["id"] is None or answer["id"] == json.loads(line)["id"]
         if "error" in answer:
             assert set(answer["error"]) == {"reason", "message", "next_step"}
+            assert answer["error"]["reason"] != "BRIDGE_FAILED"
     assert FAKE.timeline.video[0].items[0].id == FAKE.item().id
 
 
