@@ -98,6 +98,21 @@ TIMELINE_ORDER: list[set[str]] = [
     {"conform"},
     {"place", "select"},
 ]
+IN_RESOLVE_ORDER: list[set[str]] = [
+    {"errors", "coordinates", "movie_frames", "host", "workstation"},
+    {"messages", "resolve_api", "connection"},
+    {"left_as_found", "open_timeline"},
+    {"clips", "deliver"},
+    {"routes", "tags", "isolate"},
+    {"via_tracks", "placement"},
+    {"find", "result_media", "render"},
+    {"list_clips", "append", "export", "describe"},
+    {"place"},
+    {"calls"},
+    {"bridge"},
+    {"launch"},
+    {"menu"},
+]
 
 
 def sources(package: str) -> Iterator[Path]:
@@ -149,6 +164,7 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("server", SERVER_ORDER),
         ("resolve_scripts/batch", BATCH_ORDER),
         ("resolve_scripts/timeline", TIMELINE_ORDER),
+        ("resolve_scripts/in_resolve", IN_RESOLVE_ORDER),
     ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:
