@@ -29,6 +29,7 @@ from resolve_scripts.options import (
     server_choice,
 )
 from resolve_scripts.outputs import check_free, check_writable, next_version
+from resolve_scripts.panel_cli import panel
 from resolve_scripts.parts import become_part
 from resolve_scripts.progress import reporter
 
@@ -42,6 +43,7 @@ app = typer.Typer(
     help="Instruction-based video editing: the same edit in every frame.",
 )
 app.add_typer(jobs_app, name="jobs")
+app.command()(panel)
 
 
 @app.command()

@@ -1,0 +1,91 @@
+"""The file an edit of a clip reads: its media as it is, or what Resolve renders of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from resolve_scripts.errors import ClipNotSupportedError, ResolveRefusedError
+from resolve_scripts.panel.bridge_link import RENDER_DEADLINE_S, Bridge, closed
+from resolve_scripts.panel.clips import Clip
+from resolve_scripts.panel.edit_book import Material
+
+
+class Materials:
+    """Finds the file for each clip; what Resolve rendered once is used again.
+
+    Args:
+        bridge: Resolve; None without it.
+        folder: where rendered clips go.
+    """
+
+    def __init__(self, bridge: Bridge | None, folder: Path) -> None:
+        self._bridge = bridge
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._rendered: dict[Clip, Material] = {}
+        self.rendering: str | None = None
+
+    def ready(self, clip: Clip, *, ungraded: bool) -> Material | None:
+        """The file, when it is there without a render by Resolve.
+
+        Raises:
+            ResolveRefusedError: the clip cannot be edited.
+        """
+        if clip.refusal is not None:
+            refusal = clip.refusal
+            raise ResolveRefusedError(
+                refusal.message, reason=refusal.reason, next_step=refusal.next_step
+            )
+        if clip.media is not None and (clip.route == "media" or ungraded):
+            return Material(path=clip.media, frame_range=clip.frame_range)
+        return self._rendered.get(clip)
+
+    def get(self, clip: Clip, *, ungraded: bool) -> Material:
+        """The file; Resolve renders it first where it must, which takes as long as it takes.
+
+        Args:
+            clip: the clip.
+            ungraded: reads the media file where Resolve would render grade and effects.
+
+        Raises:
+            ViaClientError: the clip cannot be edited, or its pictures do not come out.
+        """
+        with self._lock:
+            found = self.ready(clip, ungraded=ungraded)
+            if found is None:
+                with self._told(clip):
+                    found = self._rendered[clip] = self._render(clip)
+            return found
+
+    def _render(self, clip: Clip) -> Material:
+        if clip.spot is None:
+            raise ClipNotSupportedError(f"{clip.name} has no media file; choose another clip")
+        if self._bridge is None:
+            raise closed()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        answer: Any = self._bridge.call(
+            "export_clip",
+            {
+                "id": clip.id,
+                "folder": str(self._folder),
+                "frame_range": [clip.spot.start_frame, clip.spot.end_frame_exclusive],
+                "route": "render",
+            },
+            deadline_s=RENDER_DEADLINE_S,
+        )
+        first = int(answer.get("file_start_frame", 0))
+        return Material(
+            path=Path(answer["path"]), frame_range=(first, first + int(answer["frame_count"]))
+        )
+
+    @contextmanager
+    def _told(self, clip: Clip) -> Iterator[None]:
+        self.rendering = clip.name
+        try:
+            yield
+        finally:
+            self.rendering = None

@@ -1,0 +1,366 @@
+// Joins the parts of the page: what is chosen, shown, asked for, and what comes by itself.
+
+import { $, announce, el, fill } from "./dom.js";
+import { ask } from "./api.js";
+import { Clips } from "./clips.js";
+import { Form, sentence } from "./form.js";
+import { Marking } from "./marking.js";
+import { Queue } from "./queue.js";
+import { Viewer } from "./viewer.js";
+
+const SIDE_PX = 1280;
+
+const viewer = new Viewer();
+const marking = new Marking(viewer);
+const form = new Form(marking);
+const clips = new Clips();
+const queue = new Queue(act);
+let clip = null;
+let state = { server: {}, resolve: { state: "absent" }, edits: [] };
+let isEnded = false;
+let busy = null;
+
+const clipUrl = (path) => `/api/clips/${encodeURIComponent(clip.id)}/${path}`;
+const rate = (text) => { const [num, den] = text.split("/"); return num / (den || 1) || 24; };
+
+// ---- Notices ------------------------------------------------------------------------------------
+
+function notices() {
+  const { server, resolve, edits } = state;
+  const shown = [];
+  const add = (text, step, isBad, ...buttons) => shown.push(el("div", {
+    className: isBad ? "notice bad" : "notice",
+  }, el("div", {}, sentence(text), " ", el("span", { className: "step" }, step)), ...buttons));
+  if (isEnded) {
+    add("The panel has ended", "Edits go on. Open VIA again from Workspace > Scripts, or run "
+      + "“via panel”; what is finished is offered there.", true);
+  } else if (resolve.state === "closed") {
+    add("Resolve was closed", "Edits go on. Open the project again and choose Workspace > Scripts "
+      + "> VIA; what is finished is offered there.", true);
+  }
+  if (!isEnded && server.problem) {
+    add(server.problem.message, sentence(server.problem.next_step), true);
+  }
+  const left = edits.filter((edit) => edit.is_left_over);
+  if (left.length && resolve.state === "open") {
+    const what = left.length === 1 ? "An edit was" : `${left.length} edits were`;
+    add(`${what} finished while VIA was closed`, "", false, el("button", {
+      type: "button", className: "primary",
+      on: { click: () => left.forEach((edit) => act("place", edit)) },
+    }, left.length === 1 ? "Place it now" : "Place them now"));
+  }
+  if (state.rendering) add(`Resolve renders ${state.rendering} for Via`, "Please wait.", false);
+  const told = JSON.stringify(shown.map((each) => each.textContent));
+  if ($("notices").dataset.told === told) return;
+  $("notices").dataset.told = told;
+  fill($("notices"), ...shown);
+}
+
+// ---- What comes by itself -----------------------------------------------------------------------
+
+function take(now) {
+  state = { ...state, ...now };
+  const { server, resolve } = state;
+  $("place").textContent = resolve.timeline
+    ? [resolve.product, resolve.project, resolve.timeline, `${shortRate(resolve.frame_rate)} fps`]
+      .join(" · ") : resolve.state === "absent" ? "without Resolve" : "";
+  $("server").textContent = server.is_connected ? "Server ready" : "No server";
+  $("server").className = server.is_connected ? "server up" : "server down";
+  $("start-server").hidden = Boolean(server.is_connected) || !server.can_start || isEnded;
+  form.models(server.models ?? []);
+  clips.arrange(resolve);
+  queue.show(state.edits, resolve, server);
+  notices();
+}
+
+function shortRate(text) {
+  const value = rate(text);
+  return Number.isInteger(value) ? String(value) : value.toFixed(3).replace(/0+$/, "");
+}
+
+function listen() {
+  const events = new EventSource("/api/events");
+  events.onmessage = (event) => {
+    const wasServed = state.server.is_connected;
+    isEnded = false;
+    take(JSON.parse(event.data));
+    if (!wasServed && state.server.is_connected && clip) { clips.draw(); choose(clip); }
+  };
+  events.onerror = () => { isEnded = true; take({}); };
+}
+
+queue.onNews = (edit) => {
+  announce(`Version ${edit.version} of ${edit.clip}: ${edit.placed ?? edit.state}`);
+};
+
+// ---- The screen ---------------------------------------------------------------------------------
+
+function blank(...children) {
+  $("empty").classList.remove("over");
+  fill($("empty"), ...children);
+}
+
+function working(text) {
+  blank(el("div", { className: "spin" }), el("p", { role: "status" }, text));
+  $("empty").classList.add("over");
+}
+
+function trouble(problem) {
+  blank(el("p", { className: "bad" }, sentence(problem.message)),
+    el("p", {}, problem.nextStep ? sentence(problem.nextStep) : ""));
+}
+
+function title(name, what = "", canGoBack = false) {
+  $("stage-title").textContent = name;
+  $("stage-what").textContent = what;
+  $("back").hidden = !canGoBack;
+}
+
+async function choose(chosen) {
+  const isOther = clip?.id !== chosen.id;
+  clip = chosen;
+  if (isOther) form.forClip(clip);
+  queue.viewed = null;
+  hideCandidates();
+  title(clip.name, clip.where || clip.path);
+  viewer.show(null);
+  ready();
+  if (clip.refusal) {
+    trouble({ message: clip.refusal.message, nextStep: clip.refusal.next_step });
+    return;
+  }
+  if (!state.server.is_connected) {
+    blank(el("p", {}, "Pictures come from the Via server, which is not running."), startButton());
+    return;
+  }
+  await showClip(() => ask(clipUrl("media")));
+}
+
+async function showClip(find) {
+  const wanted = clip;
+  working("Opening the clip…");
+  try {
+    const { media, is_rendered: isRendered } = await find();
+    if (clip !== wanted) return;
+    const mustRender = clip.route === "render" && !isRendered;
+    blank();
+    if (media) {
+      viewer.show({
+        name: clip.name, frames: media.frame_count, first: media.start_frame,
+        rate: rate(media.frame_rate), width: media.width, height: media.height,
+        before: (frame) => clipUrl(`frame?frame=${media.start_frame + frame}&side=${SIDE_PX}`),
+        after: null,
+      });
+    }
+    if (mustRender) askToRender(Boolean(media));
+  } catch (problem) {
+    if (clip === wanted) trouble(problem);
+  }
+}
+
+function askToRender(hasPicture) {
+  const why = clip.route_reason ? `${sentence(clip.route_reason)} ` : "";
+  const said = el("p", {}, `${why}Resolve renders it for Via when you preview or edit it.`);
+  const button = el("button", { type: "button", on: { click: renderNow } }, "Render it now");
+  blank(said, button);
+  $("empty").classList.toggle("over", hasPicture);
+}
+
+async function renderNow() {
+  working("Resolve renders the clip…");
+  viewer.show(null);
+  await showClip(() => ask(clipUrl("render"), {}));
+}
+
+function startButton() {
+  return el("button", { type: "button", className: "primary", on: { click: startServer } },
+    "Start the server");
+}
+
+async function startServer() {
+  const wasShown = $("empty").children.length > 0 && clip;
+  $("start-server").disabled = true;
+  if (wasShown) working("Starting the server; the first time takes a while…");
+  announce("Starting the server");
+  try {
+    take(await ask("/api/server/start", {}));
+    if (clip) { clips.draw(); await choose(clip); }
+  } catch (problem) {
+    trouble(problem);
+  } finally {
+    $("start-server").disabled = false;
+  }
+}
+
+function compare(edit) {
+  queue.viewed = edit.id;
+  queue.show(state.edits, state.resolve, state.server);
+  hideCandidates();
+  title(`${edit.clip} v${edit.version}`, edit.instruction, Boolean(clip));
+  blank();
+  const url = (frame, after) => `/api/edits/${edit.id}/frame?frame=${frame}&after=${after}`
+    + `&side=${SIDE_PX}`;
+  const [width, height] = [edit.width || 16, edit.height || 9];
+  viewer.show({
+    name: `${edit.clip} version ${edit.version}`, frames: edit.frame_count, first: 0,
+    rate: rate(edit.frame_rate), width, height,
+    before: (frame) => url(frame, 0), after: (frame) => url(frame, 1),
+  });
+}
+
+function showPictures(name, what, pictures) {
+  const image = new Image();
+  image.onload = () => viewer.show({
+    name, frames: 1, first: 0, rate: 24, width: image.naturalWidth, height: image.naturalHeight,
+    before: () => `/api/pictures/${pictures.before}`,
+    after: () => `/api/pictures/${pictures.after}`,
+  });
+  image.src = `/api/pictures/${pictures.before}`;
+  title(name, what, true);
+  blank();
+}
+
+viewer.onTrouble = trouble;
+$("back").addEventListener("click", () => choose(clip));
+
+// ---- Preview and candidates ---------------------------------------------------------------------
+
+async function during(button, text, work) {
+  if (busy || !clip) return;
+  busy = button;
+  form.say(null);
+  ready();
+  const wanted = clip;
+  const hadPicture = Boolean(viewer.shown);
+  working(text);
+  try {
+    const found = await work();
+    if (clip === wanted) return found;
+  } catch (problem) {
+    form.say(problem);
+    if (clip === wanted) blank();
+    if (!hadPicture && clip === wanted) choose(clip);
+  } finally {
+    busy = null;
+    ready();
+  }
+  return undefined;
+}
+
+function currentFrame() {
+  const { shown, frame } = viewer;
+  return shown && !shown.after ? shown.first + frame : null;
+}
+
+const wait = "Editing one frame; a running edit goes first…";
+
+$("preview").addEventListener("click", async () => {
+  const body = { draft: form.values(), frame: currentFrame() };
+  const found = await during($("preview"), wait, () => ask(clipUrl("preview"), body));
+  if (!found) return;
+  hideCandidates();
+  showPictures("Preview", form.values().instruction, found);
+});
+
+$("roots").addEventListener("click", async () => {
+  const body = { draft: { ...form.values(), root: null } };
+  const found = await during($("roots"), "Editing candidates; a running edit goes first…",
+    () => ask(clipUrl("roots"), body));
+  if (found) showCandidates(found.candidates);
+});
+
+function hideCandidates() {
+  $("candidates").hidden = true;
+}
+
+function showCandidates(candidates) {
+  $("candidates").hidden = false;
+  const buttons = candidates.map((candidate, index) => el("button", {
+    type: "button", className: "candidate", role: "radio", "aria-checked": "false",
+    tabIndex: index === 0 ? 0 : -1,
+    "aria-label": `Candidate ${index + 1}, score ${candidate.score}${
+      candidate.fault ? `, ${candidate.fault}` : ""}`,
+    on: { click: () => pick(index), keydown: (event) => move(event, index) },
+  }, el("img", { src: `/api/pictures/${candidate.after}`, alt: "" }),
+  el("span", {}, `${index + 1} · score ${candidate.score.toFixed(2)}`),
+  candidate.fault ? el("small", {}, candidate.fault) : null));
+  const pick = (index) => {
+    buttons.forEach((button, other) => {
+      button.setAttribute("aria-checked", String(other === index));
+      button.tabIndex = other === index ? 0 : -1;
+    });
+    form.pick(candidates[index].choice, index + 1);
+    showPictures(`Candidate ${index + 1}`, form.values().instruction, candidates[index]);
+  };
+  const move = (event, index) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const next = (index + by + buttons.length) % buttons.length;
+    buttons[next].focus();
+    pick(next);
+  };
+  fill($("candidates"), ...buttons);
+  pick(0);
+}
+
+// ---- Edits --------------------------------------------------------------------------------------
+
+$("edit-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!clip || busy) return;
+  busy = $("begin");
+  form.say(null);
+  ready();
+  try {
+    const wish = $("wish-row").hidden ? null : $("wish").value || null;
+    await ask("/api/edits", { clip: clip.id, draft: form.values(), wish });
+    announce("The edit is in the list");
+  } catch (problem) {
+    form.say(problem);
+  } finally {
+    busy = null;
+    ready();
+  }
+});
+
+async function act(name, edit) {
+  const address = `/api/edits/${edit.id}`;
+  try {
+    if (name === "view") compare(edit);
+    else if (name === "place") await ask(`${address}/place`, { as: "track" });
+    else if (name === "take") await ask(`${address}/place`, { as: "take" });
+    else await ask(`${address}/${name}`, {});
+  } catch (problem) {
+    announce(problem.message);
+    // Kept with the edit where it is the edit's; the rest is said here.
+    if (!["place", "take", "fetch"].includes(name)) form.say(problem);
+  }
+}
+
+function ready() {
+  const canEdit = Boolean(clip && !clip.refusal && !busy);
+  for (const id of ["preview", "roots", "begin"]) $(id).disabled = !canEdit;
+  $("begin").textContent = busy === $("begin") ? "Sending…" : "Edit the clip";
+}
+
+// ---- Begin --------------------------------------------------------------------------------------
+
+clips.onChoose = choose;
+form.onChange = ready;
+$("start-server").addEventListener("click", startServer);
+$("close").addEventListener("click", async () => {
+  await ask("/api/close", {}).catch(() => {});
+  isEnded = true;
+  take({});
+});
+
+const begun = await ask("/api/state");
+take(begun);
+if (begun.last_edit) form.recall(begun.last_edit);
+form.arrange();
+ready();
+if (begun.resolve.state === "open") await clips.find();
+else if (begun.clips.clips.length) clips.show(begun.clips);
+else blank(el("p", {}, "Open a media file on the left to begin."));
+listen();
