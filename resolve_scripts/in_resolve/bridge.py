@@ -1,0 +1,157 @@
+"""The bridge: holds the `resolve` object and answers the workstation process, line by line.
+
+A thread reads, the main thread alone calls Resolve: its objects are not to be used from others.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any, Protocol
+
+from resolve_scripts.in_resolve.calls import answer
+from resolve_scripts.in_resolve.errors import BridgeError, MessageError
+from resolve_scripts.in_resolve.messages import (
+    MAX_LINE_BYTES,
+    PROTOCOL,
+    Request,
+    error_line,
+    event_line,
+    read_request,
+    result_line,
+)
+from resolve_scripts.in_resolve.render import Watch
+from resolve_scripts.in_resolve.resolve_api import explained
+
+LOOK_AROUND_S = 1.0
+# A workstation that floods us waits at its own pipe instead of filling our memory.
+MAX_WAITING = 64
+
+
+class Partner(Protocol):
+    """The other end of the bridge."""
+
+    def send(self, line: bytes) -> bool:
+        """Takes a line; False when nobody reads any more."""
+
+
+class Inbox:
+    """Requests as they arrive, read by a thread of its own."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._waiting: queue.Queue[Request | BridgeError | None] = queue.Queue(MAX_WAITING)
+        self._cancelled: set[int] = set()
+        self.is_over = threading.Event()
+        threading.Thread(target=self._read, name="via-inbox", daemon=True).start()
+
+    def next(self, wait_s: float) -> Request | BridgeError | None:
+        """The next request, or what was wrong with the line; None at the end.
+
+        Raises:
+            queue.Empty: nothing came in `wait_s`.
+        """
+        return self._waiting.get(timeout=wait_s)
+
+    def is_cancelled(self, request_id: int) -> bool:
+        """Whether a running call is wanted no longer."""
+        return self.is_over.is_set() or request_id in self._cancelled
+
+    def _read(self) -> None:
+        try:
+            for line in iter(self._line, b""):
+                # Half a line at the end is what a killed process left behind.
+                if line.endswith(b"\n") and line.strip():
+                    self._waiting.put(self._understood(line))
+        except (OSError, ValueError):
+            pass  # the pipe was closed under us: the same end
+        self.is_over.set()
+        self._waiting.put(None)
+
+    def _line(self) -> bytes:
+        line = self._stream.readline(MAX_LINE_BYTES)
+        if len(line) < MAX_LINE_BYTES or line.endswith(b"\n"):
+            return line
+        while line and not line.endswith(b"\n"):
+            line = self._stream.readline(MAX_LINE_BYTES)
+        return b"too long\n" if line else b""
+
+    def _understood(self, line: bytes) -> Request | BridgeError:
+        try:
+            request = read_request(line)
+        except MessageError as error:
+            return error
+        if request.call == "cancel" and isinstance(request.arguments.get("id"), int):
+            self._cancelled.add(request.arguments["id"])
+        return request
+
+
+def serve(
+    resolve: Any,
+    stream: IO[bytes],
+    partner: Partner,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    via: str = "in Resolve",
+) -> str:
+    """Answers requests until the partner closes, goes away, or Resolve itself does.
+
+    Returns:
+        Why it ended.
+    """
+    inbox = Inbox(stream)
+    parent = os.getppid()
+    is_heard = partner.send(event_line("hello", protocol=PROTOCOL, via=via))
+    while is_heard:
+        try:
+            asked = inbox.next(LOOK_AROUND_S)
+        except queue.Empty:
+            if os.getppid() != parent:
+                return _closed(partner, "Resolve has closed")
+            continue
+        if asked is None:
+            return _closed(partner, "the panel has ended")
+        if isinstance(asked, BridgeError):
+            is_heard = partner.send(error_line(None, asked))
+        elif asked.call == "close":
+            partner.send(result_line(asked.id, {}))
+            return _closed(partner, "the panel asked for it")
+        else:
+            is_heard = partner.send(_answer_line(resolve, asked, inbox, partner, sleep))
+    return "the panel has ended"
+
+
+def _closed(partner: Partner, why: str) -> str:
+    partner.send(event_line("closing", why=why))
+    return why
+
+
+def _answer_line(
+    resolve: Any, request: Request, inbox: Inbox, partner: Partner, sleep: Callable[[float], None]
+) -> bytes:
+    if request.call == "cancel":
+        return result_line(request.id, {})
+
+    def tell(percent: int) -> None:
+        partner.send(event_line("progress", id=request.id, stage="rendering", percent=percent))
+
+    watch = Watch(sleep=sleep, tell=tell, is_cancelled=lambda: inbox.is_cancelled(request.id))
+    try:
+        return result_line(request.id, answer(resolve, request.call, request.arguments, watch))
+    except BridgeError as error:
+        return error_line(request.id, error)
+    except Exception as error:  # Resolve's proxies fail in ways of their own, all of them visible
+        return error_line(request.id, _unforeseen(error, resolve))
+
+
+def _unforeseen(error: Exception, resolve: Any) -> BridgeError:
+    return explained(
+        BridgeError(
+            f"Resolve did not do what Via expected ({type(error).__name__}: {error})",
+            next_step="close any dialog in Resolve and try again; if it stays so, report it",
+        ),
+        resolve,
+    )

@@ -1,0 +1,137 @@
+"""Which way a clip's pictures leave Resolve: its media file as it is, or rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from resolve_scripts.in_resolve.clips import Clip, Media
+from resolve_scripts.in_resolve.errors import ClipRefusedError
+from resolve_scripts.in_resolve.resolve_api import can
+
+# The picture properties and the values that leave the picture as it is.
+PLAIN_PROPERTIES = {
+    "Pan": (0.0,),
+    "Tilt": (0.0,),
+    "ZoomX": (1.0,),
+    "ZoomY": (1.0,),
+    "RotationAngle": (0.0,),
+    "Pitch": (0.0,),
+    "Yaw": (0.0,),
+    "FlipX": (0.0,),
+    "FlipY": (0.0,),
+    "CropLeft": (0.0,),
+    "CropRight": (0.0,),
+    "CropTop": (0.0,),
+    "CropBottom": (0.0,),
+    "Opacity": (100.0,),
+    "Distortion": (0.0,),
+}
+# Rounding of offsets at unlike rates looks like a speed change of a frame or two.
+SPEED_SLACK_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way out, "media" or "render", and why in the editor's words."""
+
+    way: str
+    why: str
+
+
+def check_editable(clip: Clip, media: Media) -> None:
+    """Refuses what has no pictures to edit.
+
+    Raises:
+        ClipRefusedError: it is a title or generator, or its media is offline.
+    """
+    if clip.pool_item is None:
+        raise ClipRefusedError(
+            f"{clip.name or 'this'} is a title, generator or adjustment clip and has no media",
+            next_step="choose a clip with footage, or make a compound clip of it first",
+            reason="CLIP_IS_TITLE",
+        )
+    if media.kind.lower() == "audio":
+        raise ClipRefusedError(
+            f"{clip.name} has no picture",
+            next_step="choose a clip with footage",
+            reason="CLIP_HAS_NO_PICTURE",
+        )
+    if media.is_offline:
+        raise ClipRefusedError(
+            f"the media of {clip.name} is offline: there is no file at {media.path}",
+            next_step="relink the clip in the media pool, then try again",
+            reason="MEDIA_OFFLINE",
+        )
+
+
+def route_of(clip: Clip, media: Media, timeline_rate: Fraction) -> Route:
+    """The way that gives the editor what the viewer shows at this clip."""
+    if media.path is None or media.is_compound:
+        return Route("render", "it is a compound clip, made of others")
+    if media.is_sequence or media.kind.lower() == "still":
+        return Route("render", "its media is not one movie file")
+    if media.frame_rate is None:
+        return Route("render", "Resolve does not say the rate of its media")
+    if media.frame_rate != timeline_rate:
+        rates = f"{float(media.frame_rate):.6g} and {float(timeline_rate):.6g} fps"
+        return Route("render", f"its media and the timeline run at different rates ({rates})")
+    for is_changed, why in (
+        (_is_retimed(clip, media), "its speed is changed"),
+        (_is_transformed(clip.item), "it is moved, scaled, cropped or flipped"),
+        (_has_fusion(clip.item), "it has a Fusion composition"),
+        (_may_be_graded(clip.item), "it is graded"),
+    ):
+        if is_changed:
+            return Route("render", why)
+    return Route("media", "it shows its media file as it is")
+
+
+def _is_retimed(clip: Clip, media: Media) -> bool:
+    if can(clip.item, "GetSpeed"):
+        speed = clip.item.GetSpeed()
+        if isinstance(speed, (int, float)) and not isinstance(speed, bool):
+            return float(speed) not in (1.0, 100.0)
+    if can(clip.item, "GetSourceStartTime"):
+        start, end = clip.item.GetSourceStartTime(), clip.item.GetSourceEndTime()
+        if start is not None and end is not None and media.frame_rate is not None:
+            shown = abs(float(end) - float(start)) * float(media.frame_rate)
+            return abs(shown - clip.frame_count) > SPEED_SLACK_FRAMES
+    if media.frame_count is None:
+        return False
+    known = clip.left_offset + clip.frame_count + clip.right_offset
+    return abs(known - media.frame_count) > SPEED_SLACK_FRAMES
+
+
+def _is_transformed(item: Any) -> bool:
+    properties = item.GetProperty()
+    if not isinstance(properties, dict):
+        return False
+    return any(
+        name in properties and _number(properties[name]) not in plain
+        for name, plain in PLAIN_PROPERTIES.items()
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _has_fusion(item: Any) -> bool:
+    return bool(item.GetFusionCompCount())
+
+
+def _may_be_graded(item: Any) -> bool:
+    """Whether a node does something; builds that do not show their nodes may well have a grade."""
+    if not can(item, "GetNodeGraph"):
+        return True
+    graph = item.GetNodeGraph()
+    if graph is None:
+        return False
+    if (graph.GetNumNodes() or 1) > 1:
+        return True
+    return bool(graph.GetLUT(1)) or bool(graph.GetToolsInNode(1))

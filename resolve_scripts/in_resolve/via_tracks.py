@@ -1,0 +1,174 @@
+"""The tracks named VIA: where results lie, and which one takes the next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from resolve_scripts.in_resolve.clips import Clip, clips_on
+from resolve_scripts.in_resolve.coordinates import overlap
+from resolve_scripts.in_resolve.errors import PlaceError
+from resolve_scripts.in_resolve.resolve_api import OpenTimeline, version
+from resolve_scripts.in_resolve.tags import Tags, read_pool_tags, read_tags
+
+TRACK_NAME = "VIA"
+TRACK_NAMES = re.compile(rf"^{TRACK_NAME}( \d+)?$")
+INSERTS_TRACKS_SINCE = (19, 1)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A result on the timeline: an item on a VIA track, or one of its takes.
+
+    Attributes:
+        clip: the item.
+        tags: how it came about.
+        take_index: its take, from 1; None where the item has no takes.
+        is_shown: whether this take is the one that is seen.
+    """
+
+    clip: Clip
+    tags: Tags
+    take_index: int | None
+    is_shown: bool
+
+
+def track_name(opened: OpenTimeline, index: int) -> str:
+    """Name of a video track."""
+    return str(opened.timeline.GetTrackName("video", index) or "")
+
+
+def is_via_track(opened: OpenTimeline, index: int) -> bool:
+    """Whether a video track is one that Via puts results on."""
+    return TRACK_NAMES.match(track_name(opened, index)) is not None
+
+
+def all_versions(opened: OpenTimeline) -> list[Version]:
+    """Every result on the VIA tracks, bottom first."""
+    found = []
+    for index in opened.tracks():
+        if is_via_track(opened, index):
+            for clip in clips_on(opened, index):
+                found += _versions_in(clip)
+    return found
+
+
+def versions_of(clip: Clip, versions: list[Version]) -> list[Version]:
+    """Those made from a clip, wherever it was moved, or lying exactly over it."""
+    return [one for one in versions if one.tags.clip_id == clip.id or one.clip.place == clip.place]
+
+
+def _versions_in(clip: Clip) -> list[Version]:
+    takes = clip.item.GetTakesCount() or 0
+    if not takes:
+        tags = read_tags(clip)
+        return [] if tags is None else [Version(clip, tags, None, True)]
+    shown = clip.item.GetSelectedTakeIndex()
+    found = []
+    for index in range(1, round(takes) + 1):
+        take = clip.item.GetTakeByIndex(index) or {}
+        tags = read_pool_tags(take.get("mediaPoolItem"))
+        if tags is not None:
+            found.append(Version(clip, tags, index, index == shown))
+    return found
+
+
+def free_via_track(
+    opened: OpenTimeline, source: Clip, place: tuple[int, int], *, always_new: bool
+) -> int:
+    """Index of an unlocked VIA track above the clip that is free over `place`; added when needed.
+
+    Earlier versions of the clip keep their place; the next one goes on a further track.
+
+    Raises:
+        PlaceError: the track is locked, or something of the editor's lies there.
+    """
+    if not always_new:
+        for index in opened.tracks():
+            if index <= source.track_index or not is_via_track(opened, index):
+                continue
+            if opened.timeline.GetIsTrackLocked("video", index):
+                raise _locked(track_name(opened, index))
+            in_the_way = [clip for clip in clips_on(opened, index) if overlap(clip.place, place)]
+            if not in_the_way:
+                return index
+            foreign = [clip for clip in in_the_way if not _versions_in(clip)]
+            if foreign:
+                raise _occupied(opened, index, foreign[0])
+    return _added_track(opened, source)
+
+
+def _locked(name: str) -> PlaceError:
+    return PlaceError(
+        f"the track {name} is locked",
+        next_step=f"unlock the track {name} with its padlock, then place again",
+        reason="TRACK_LOCKED",
+    )
+
+
+def _occupied(opened: OpenTimeline, index: int, clip: Clip) -> PlaceError:
+    where = opened.timecode_at(clip.start_frame)
+    return PlaceError(
+        f"{clip.name or 'a clip'} at {where} already lies on the track "
+        f"{track_name(opened, index)} where the result belongs",
+        next_step="move that clip to another track, or place the result on a new track",
+        reason="SPAN_OCCUPIED",
+    )
+
+
+def _added_track(opened: OpenTimeline, source: Clip) -> int:
+    """Index of a new empty VIA track: right above the clip and its earlier versions if possible."""
+    timeline = opened.timeline
+    name = _free_name(opened)
+    before = len(opened.tracks())
+    wanted = source.track_index + 1
+    while wanted <= before and is_via_track(opened, wanted):
+        wanted += 1
+    if wanted <= before and version(opened.resolve) >= INSERTS_TRACKS_SINCE:
+        timeline.AddTrack("video", {"index": wanted})
+    else:
+        timeline.AddTrack("video")
+    # What the call returns says little; the number of tracks does.
+    if len(opened.tracks()) != before + 1:
+        raise PlaceError(
+            "Resolve did not add a video track",
+            next_step=f"add a video track named {TRACK_NAME} above the clip yourself, then place",
+            reason="TRACK_NOT_ADDED",
+        )
+    index = wanted if _is_blank(opened, wanted) and wanted <= before else before + 1
+    timeline.SetTrackName("video", index, name)
+    return index
+
+
+def _is_blank(opened: OpenTimeline, index: int) -> bool:
+    return not clips_on(opened, index) and not is_via_track(opened, index)
+
+
+def _free_name(opened: OpenTimeline) -> str:
+    taken = {track_name(opened, index) for index in opened.tracks()}
+    number, name = 1, TRACK_NAME
+    while name in taken:
+        number += 1
+        name = f"{TRACK_NAME} {number}"
+    return name
+
+
+def via_bin(media_pool: Any) -> Any:
+    """The bin VIA, made when the project has none.
+
+    Raises:
+        PlaceError: Resolve does not make it.
+    """
+    root = media_pool.GetRootFolder()
+    for folder in root.GetSubFolderList() or []:
+        if folder.GetName() == TRACK_NAME:
+            return folder
+    made = media_pool.AddSubFolder(root, TRACK_NAME)
+    if not made:
+        raise PlaceError(
+            f"Resolve did not make the bin {TRACK_NAME}",
+            next_step=f"make a bin named {TRACK_NAME} in the media pool, then place again",
+            reason="BIN_NOT_MADE",
+        )
+    return made
