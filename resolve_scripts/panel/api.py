@@ -181,8 +181,7 @@ def _picture(panel: Panel, request: Request, _values: Values) -> Any:
 
 def _begin(panel: Panel, _request: Request, values: Values) -> Any:
     clip = panel.clips.get(_text(values, "clip"))
-    wish = _way(values, "wish") if values.get("wish") else None
-    edit = panel.editing.begin(clip, read_draft(values.get("draft")), wish)
+    edit = panel.editing.begin(clip, read_draft(values.get("draft")), _wish(values))
     return {"id": edit.id}
 
 
@@ -197,7 +196,8 @@ def _edit_frame(panel: Panel, request: Request, _values: Values) -> Any:
 
 def _redo(panel: Panel, request: Request, values: Values) -> Any:
     seed = values.get("seed")
-    edit = panel.editing.redo(_edit(panel, request), seed if isinstance(seed, int) else None)
+    seed = seed if isinstance(seed, int) else None
+    edit = panel.editing.redo(_edit(panel, request), _wish(values), seed)
     return {"id": edit.id}
 
 
@@ -282,6 +282,10 @@ def _way(values: Values, name: str) -> Way:
     if way not in WAYS:
         raise UsageError(f"{name} is {way!r}, not one of {', '.join(WAYS)}", reason="WAY_UNKNOWN")
     return cast(Way, way)
+
+
+def _wish(values: Values) -> Way | None:
+    return _way(values, "wish") if values.get("wish") else None
 
 
 def _text(values: Values, name: str, default: str | None = None) -> str:

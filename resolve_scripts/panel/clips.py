@@ -43,9 +43,8 @@ class Timeline:
         """Label of an absolute timeline frame, such as 01:00:00:12."""
         rate = float(Fraction(self.frame_rate))
         time = otio.opentime.RationalTime(frame, rate)
-        drop = otio.opentime.IsDropFrameRate(int(self.drop_frame))
         try:
-            return str(otio.opentime.to_timecode(time, rate, drop))
+            return str(otio.opentime.to_timecode(time, rate, self.drop_frame))
         except ValueError:  # a rate that no timecode counts
             return f"frame {frame}"
 

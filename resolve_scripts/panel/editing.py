@@ -41,7 +41,7 @@ class Editing:
         remember(self.state_folder, draft)
         return edit
 
-    def redo(self, edit: PanelEdit, seed: int | None = None) -> PanelEdit:
+    def redo(self, edit: PanelEdit, wish: Way | None, seed: int | None = None) -> PanelEdit:
         """The same edit once more with another seed, a further version of the shot.
 
         Raises:
@@ -50,8 +50,7 @@ class Editing:
         other = seed if seed is not None else _other_seed(edit.draft.seed)
         # A picked root belongs to the seed it was made with.
         draft = replace(edit.draft, seed=other, root=None)
-        # The earlier one lies on the track; a wish for a track gets a further one.
-        return self._queue(edit.clip, draft, edit.material, edit.wish)
+        return self._queue(edit.clip, draft, edit.material, wish)
 
     def cancel(self, edit: PanelEdit) -> None:
         """Stops an edit; what is finished of it is kept.

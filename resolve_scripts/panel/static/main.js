@@ -313,8 +313,7 @@ $("edit-form").addEventListener("submit", async (event) => {
   form.say(null);
   ready();
   try {
-    const wish = $("wish-row").hidden ? null : $("wish").value || null;
-    await ask("/api/edits", { clip: clip.id, draft: form.values(), wish });
+    await ask("/api/edits", { clip: clip.id, draft: form.values(), wish: wish() });
     announce("The edit is in the list");
   } catch (problem) {
     form.say(problem);
@@ -324,12 +323,17 @@ $("edit-form").addEventListener("submit", async (event) => {
   }
 });
 
+function wish() {
+  return $("wish-row").hidden ? null : $("wish").value || null;
+}
+
 async function act(name, edit) {
   const address = `/api/edits/${edit.id}`;
   try {
     if (name === "view") compare(edit);
     else if (name === "place") await ask(`${address}/place`, { as: "track" });
     else if (name === "take") await ask(`${address}/place`, { as: "take" });
+    else if (name === "redo") await ask(`${address}/redo`, { wish: wish() });
     else await ask(`${address}/${name}`, {});
   } catch (problem) {
     announce(problem.message);
