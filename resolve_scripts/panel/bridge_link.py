@@ -34,6 +34,7 @@ class Bridge(Protocol):
         arguments: Mapping[str, object] | None = None,
         *,
         deadline_s: float = QUICK_DEADLINE_S,
+        on_percent: Callable[[int], None] | None = None,
     ) -> Any:
         """What Resolve answers to the call `name`."""
         ...
@@ -53,6 +54,7 @@ class BridgeLink:
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
+        self._on_percent: dict[int, Callable[[int], None] | None] = {}
         self._closed = threading.Event()
         threading.Thread(target=self._read, name="bridge", daemon=True).start()
 
@@ -71,8 +73,9 @@ class BridgeLink:
         arguments: Mapping[str, object] | None = None,
         *,
         deadline_s: float = QUICK_DEADLINE_S,
+        on_percent: Callable[[int], None] | None = None,
     ) -> Any:
-        """What the bridge answers to the call `name`.
+        """What the bridge answers to the call `name`; `on_percent` hears how far a long one is.
 
         Raises:
             ResolveRefusedError: it could not do it; the reason, words and next step are its own.
@@ -82,7 +85,7 @@ class BridgeLink:
         with self._lock:
             if not self.is_open:
                 raise closed()
-            self._waiting[number] = answer
+            self._waiting[number], self._on_percent[number] = answer, on_percent
         request = {"id": number, "call": name, "arguments": dict(arguments or {})}
         try:
             self._send(json.dumps(request).encode() + b"\n")
@@ -97,6 +100,7 @@ class BridgeLink:
             raise closed() from error
         finally:
             self._waiting.pop(number, None)
+            self._on_percent.pop(number, None)
 
     def _read(self) -> None:
         with suppress(OSError, ValueError):
@@ -113,15 +117,26 @@ class BridgeLink:
             return
         if not isinstance(message, dict):
             return
-        if message.get("event") == "closing":
-            self._close()
-        answer = self._waiting.get(message.get("id", 0))
+        number = message.get("id")
+        number = number if isinstance(number, int) else 0
+        if "event" in message:
+            self._hear(message["event"], number, message.get("percent"))
+            return
+        answer = self._waiting.get(number)
         if answer is None or answer.done():
             return
         if "error" in message:
             answer.set_exception(_refusal(message["error"]))
         else:
             answer.set_result(message.get("result"))
+
+    def _hear(self, event: object, number: int, percent: object) -> None:
+        """Takes what the bridge says on its own."""
+        if event == "closing":
+            self._close()
+        listener = self._on_percent.get(number)
+        if event == "progress" and listener is not None and isinstance(percent, int):
+            listener(percent)
 
     def _close(self) -> None:
         with self._lock:

@@ -111,6 +111,11 @@ class Clip:
     version_count: int = 0
 
     @property
+    def has_own_media(self) -> bool:
+        """Whether its pictures can be read from a media file, graded or not."""
+        return self.media is not None and (self.spot is None or self.frame_range is not None)
+
+    @property
     def frame_count(self) -> int | None:
         """Frames to edit, at the timeline's rate where it lies on one; None until looked into."""
         if self.spot is not None:

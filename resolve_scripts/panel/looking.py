@@ -175,6 +175,6 @@ def clip_material(materials: Materials, clip: Clip) -> Material | None:
     """What there is to show of a clip right now: its file, else what was rendered, else nothing."""
     if clip.refusal is None and (found := materials.ready(clip, ungraded=False)):
         return found
-    if clip.media is None or not clip.media.is_file():
+    if clip.media is None or not clip.has_own_media or not clip.media.is_file():
         return None
     return Material(path=clip.media, frame_range=clip.frame_range)

@@ -26,7 +26,7 @@ class Materials:
         self._bridge = bridge
         self._folder = folder
         self._lock = threading.Lock()
-        self._rendered: dict[Clip, Material] = {}
+        self._rendered: dict[tuple[object, ...], Material] = {}
         self.rendering: str | None = None
 
     def ready(self, clip: Clip, *, ungraded: bool) -> Material | None:
@@ -40,9 +40,9 @@ class Materials:
             raise ResolveRefusedError(
                 refusal.message, reason=refusal.reason, next_step=refusal.next_step
             )
-        if clip.media is not None and (clip.route == "media" or ungraded):
+        if clip.media and clip.has_own_media and (clip.route == "media" or ungraded):
             return Material(path=clip.media, frame_range=clip.frame_range)
-        return self._rendered.get(clip)
+        return self._rendered.get(_place(clip))
 
     def get(self, clip: Clip, *, ungraded: bool) -> Material:
         """The file; Resolve renders it first where it must, which takes as long as it takes.
@@ -58,7 +58,7 @@ class Materials:
             found = self.ready(clip, ungraded=ungraded)
             if found is None:
                 with self._told(clip):
-                    found = self._rendered[clip] = self._render(clip)
+                    found = self._rendered[_place(clip)] = self._render(clip)
             return found
 
     def _render(self, clip: Clip) -> Material:
@@ -76,16 +76,25 @@ class Materials:
                 "route": "render",
             },
             deadline_s=RENDER_DEADLINE_S,
+            on_percent=lambda percent: self._tell(f"{clip.name}, {percent} %"),
         )
         first = int(answer.get("file_start_frame", 0))
         return Material(
             path=Path(answer["path"]), frame_range=(first, first + int(answer["frame_count"]))
         )
 
+    def _tell(self, what: str | None) -> None:
+        self.rendering = what
+
     @contextmanager
     def _told(self, clip: Clip) -> Iterator[None]:
-        self.rendering = clip.name
+        self._tell(clip.name)
         try:
             yield
         finally:
-            self.rendering = None
+            self._tell(None)
+
+
+def _place(clip: Clip) -> tuple[object, ...]:
+    """What is equal as long as the same pictures are meant."""
+    return (*clip.shot, clip.spot)

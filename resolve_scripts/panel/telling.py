@@ -39,7 +39,7 @@ def clip_values(clip: Clip, *, has_picture: bool) -> dict[str, Any]:
         "frame_count": clip.frame_count,
         "route": clip.route,
         "route_reason": clip.route_reason,
-        "has_media": clip.media is not None,
+        "has_media": clip.has_own_media,
         "has_picture": has_picture,
         "refusal": None if clip.refusal is None else asdict(clip.refusal),
         "instruction": clip.instruction or "",

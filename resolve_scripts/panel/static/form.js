@@ -95,9 +95,11 @@ export class Form {
     if (this.shownModels === names.join()) return;
     this.shownModels = names.join();
     const chosen = $("model").value || this.wantedModel;
+    const isMissing = Boolean(chosen) && names.length > 0 && !names.includes(chosen);
     fill($("model"), el("option", { value: "" }, `${names[0] ?? "the server's"} (default)`),
-      ...names.slice(1).map((name) => el("option", { value: name }, name)));
-    if (names.includes(chosen)) $("model").value = chosen;
+      ...names.slice(1).map((name) => el("option", { value: name }, name)),
+      isMissing ? el("option", { value: chosen }, `${chosen} (not on this server)`) : null);
+    $("model").value = names.includes(chosen) || isMissing ? chosen : "";
     const understood = models[0]?.understands ?? [];
     $("understands").hidden = understood.length === 0;
     fill($("understood"), ...understood.map((words) => el("li", {},

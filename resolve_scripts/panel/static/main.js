@@ -332,13 +332,13 @@ async function act(name, edit) {
   try {
     if (name === "view") compare(edit);
     else if (name === "place") await ask(`${address}/place`, { as: "track" });
-    else if (name === "take") await ask(`${address}/place`, { as: "take" });
+    else if (["take", "new_track"].includes(name)) await ask(`${address}/place`, { as: name });
     else if (name === "redo") await ask(`${address}/redo`, { wish: wish() });
     else await ask(`${address}/${name}`, {});
   } catch (problem) {
     announce(problem.message);
     // Kept with the edit where it is the edit's; the rest is said here.
-    if (!["place", "take", "fetch"].includes(name)) form.say(problem);
+    if (!["place", "take", "new_track", "fetch"].includes(name)) form.say(problem);
   }
 }
 

@@ -85,6 +85,7 @@ export class Queue {
       add("view", "Compare");
       if (edit.is_on_timeline && resolve.state === "open") {
         if (!edit.placed) add("place", "Place on timeline", true);
+        if (edit.problem?.reason === "SPAN_OCCUPIED") add("new_track", "On a new track");
         if (!edit.placed?.startsWith("take")) add("take", "As take");
       } else if (!edit.result) {
         add("fetch", "Save the file");
