@@ -65,8 +65,8 @@ class FoundClip:
     frame_range: Frames | None = None
     media_path: Path | None = None
     media_frame_range: Frames | None = None
-    route: Route = "media"
-    route_reason: str = ""
+    route: Route | None = None
+    route_reason: str | None = None
     refusal: Refusal | None = None
     instruction: str | None = None
     takes: int = 0
@@ -181,8 +181,8 @@ def _clip(found: FoundClip, timeline: Timeline) -> Clip:
         name=found.name,
         media=found.media_path,
         frame_range=found.media_frame_range,
-        route=found.route,
-        route_reason=found.route_reason,
+        route=found.route or "media",
+        route_reason=found.route_reason or "",
         refusal=found.refusal or _offline(found),
         instruction=found.instruction,
         spot=spot,
@@ -193,7 +193,7 @@ def _clip(found: FoundClip, timeline: Timeline) -> Clip:
 
 def _offline(found: FoundClip) -> Refusal | None:
     """Resolve knows the path of a file that may be gone."""
-    if found.media_path is None or found.route != "media" or found.media_path.is_file():
+    if found.media_path is None or found.route == "render" or found.media_path.is_file():
         return None
     return Refusal(
         reason="MEDIA_OFFLINE",

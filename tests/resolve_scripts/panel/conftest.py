@@ -28,7 +28,7 @@ from via_engine.starter.world.scene import demo_scene
 # For people to look at; git-ignored.
 SCREENSHOTS = ROOT / "build" / "panel"
 WIDTH, HEIGHT = 128, 72
-PAGE_TIMEOUT_MS = 90_000
+PAGE_TIMEOUT_MS = 45_000
 
 MakeClip = Callable[..., Path]
 

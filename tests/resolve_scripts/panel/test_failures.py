@@ -71,7 +71,7 @@ def test_an_occupied_span_offers_a_new_track_and_a_locked_one_says_so(
     opened = open_in_resolve(scene)
     page = opened.page
     edit(page)
-    expect(version(page, 1)).to_contain_text("logo at 01:00:00:00 already lies on the track VIA")
+    expect(version(page, 1)).to_contain_text("at 01:00:00:00 already lies on the track VIA")
     look(page, "14-span-occupied")
     version(page, 1).get_by_role("button", name="On a new track").click()
     expect(version(page, 1)).to_contain_text("On track VIA 2")
@@ -147,7 +147,7 @@ def test_a_model_that_is_gone_is_named(
     last = {"version": 1, "edit": {"instruction": "make it night", "model": "magicbrush"}}
     (tmp_path / "via" / "last_edit.json").write_text(json.dumps(last))
     page = open_in_resolve(Scene(clips=(shot(make_clip),))).page
-    expect(page.get_by_label("Model")).to_contain_text("magicbrush (not on this server)")
+    expect(page.get_by_label("Model", exact=True)).to_contain_text("magicbrush (not on this server)")
     page.get_by_role("button", name="Edit the clip").click()
     expect(page.locator("#form-said")).to_contain_text("Choose another model under Settings")
     look(page, "21-model-missing")
