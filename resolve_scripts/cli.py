@@ -15,7 +15,7 @@ import typer
 
 from resolve_scripts.batch_edit import BatchRequest, batch_edit
 from resolve_scripts.demo import STARTER_HELP, run_demo
-from resolve_scripts.doctor import examine
+from resolve_scripts.doctor import examine, tell_findings
 from resolve_scripts.edit_clip import ClipRequest, edit_clip
 from resolve_scripts.edit_options import ClipOptions, EditOptions, with_options
 from resolve_scripts.errors import OutputError
@@ -32,6 +32,7 @@ from resolve_scripts.outputs import check_free, check_writable, next_version
 from resolve_scripts.panel_cli import panel
 from resolve_scripts.parts import become_part
 from resolve_scripts.progress import reporter
+from resolve_scripts.resolve_cli import resolve_app
 
 # A part that runs as it is reads its own options.
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.command()(panel)
+app.add_typer(resolve_app, name="resolve")
 
 
 @app.command()
@@ -145,15 +147,7 @@ def doctor(server: ServerOption = None, as_json: JsonOption = False) -> None:
     with ending(as_json=as_json):
         with reporter() as told:
             findings = examine(server_choice(server), told)
-        if as_json:
-            print(json.dumps([finding.to_json() for finding in findings], indent=2))
-        for finding in [] if as_json else findings:
-            sign = "!!" if finding.is_problem else "->" if finding.remedy else "ok"
-            print(f"{sign} {finding.name:<16} {finding.found}")
-            if finding.remedy:
-                print(f"   {'':<16} {finding.remedy}")
-        if any(finding.is_problem for finding in findings):
-            raise typer.Exit(1)
+        tell_findings(findings, as_json=as_json)
 
 
 @app.command(epilog=STARTER_HELP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+
+import typer
 
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import ServerChoice, connect, running_server
@@ -40,6 +43,19 @@ class Finding:
     def to_json(self) -> dict[str, str | bool]:
         """Plain JSON values."""
         return asdict(self)
+
+
+def tell_findings(findings: list[Finding], *, as_json: bool) -> None:
+    """Prints findings for people or for machines; exit code 1 when one of them is a problem."""
+    if as_json:
+        print(json.dumps([finding.to_json() for finding in findings], indent=2))
+    for finding in [] if as_json else findings:
+        sign = "!!" if finding.is_problem else "->" if finding.remedy else "ok"
+        print(f"{sign} {finding.name:<16} {finding.found}")
+        if finding.remedy:
+            print(f"   {'':<16} {finding.remedy}")
+    if any(finding.is_problem for finding in findings):
+        raise typer.Exit(1)
 
 
 def examine(choice: ServerChoice, reporter: Reporter) -> list[Finding]:

@@ -77,6 +77,21 @@ SERVER_ORDER: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
+IN_RESOLVE_ORDER: list[set[str]] = [
+    {"errors", "coordinates", "movie_frames", "host", "workstation"},
+    {"messages", "resolve_api", "connection"},
+    {"left_as_found", "open_timeline"},
+    {"clips", "deliver"},
+    {"routes", "tags", "isolate"},
+    {"via_tracks", "placement"},
+    {"find", "result_media", "render"},
+    {"list_clips", "append", "export", "describe"},
+    {"place"},
+    {"calls"},
+    {"bridge"},
+    {"launch"},
+    {"menu"},
+]
 
 
 def sources(package: str) -> Iterator[Path]:
@@ -126,6 +141,7 @@ def test_each_outside_system_has_one_door(package: str) -> None:
         ("via_engine", ENGINE_ORDER),
         ("via_engine/starter", STARTER_ORDER),
         ("server", SERVER_ORDER),
+        ("resolve_scripts/in_resolve", IN_RESOLVE_ORDER),
     ],
 )
 def test_arrows_never_go_back(package: str, order: list[set[str]]) -> None:

@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol
 
 from resolve_scripts.in_resolve.calls import answer
 from resolve_scripts.in_resolve.errors import BridgeError, MessageError
+from resolve_scripts.in_resolve.host import Host, say_plainly
 from resolve_scripts.in_resolve.messages import (
     MAX_LINE_BYTES,
     PROTOCOL,
@@ -23,12 +24,9 @@ from resolve_scripts.in_resolve.messages import (
     read_request,
     result_line,
 )
-from resolve_scripts.in_resolve.render import Watch
 from resolve_scripts.in_resolve.resolve_api import explained
 
 LOOK_AROUND_S = 1.0
-# A workstation that floods us waits at its own pipe instead of filling our memory.
-MAX_WAITING = 64
 
 
 class Partner(Protocol):
@@ -43,7 +41,7 @@ class Inbox:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[Request | BridgeError | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[Request | BridgeError | None] = queue.Queue()
         self._cancelled: set[int] = set()
         self.is_over = threading.Event()
         threading.Thread(target=self._read, name="via-inbox", daemon=True).start()
@@ -94,22 +92,34 @@ def serve(
     stream: IO[bytes],
     partner: Partner,
     *,
-    sleep: Callable[[float], None] = time.sleep,
     via: str = "in Resolve",
+    sleep: Callable[[float], None] = time.sleep,
+    say: Callable[[str], None] = say_plainly,
+    is_resolve_there: Callable[[], bool] | None = None,
 ) -> str:
     """Answers requests until the partner closes, goes away, or Resolve itself does.
+
+    Args:
+        resolve: Resolve's object.
+        stream: the partner's lines.
+        partner: takes ours.
+        via: the way to Resolve, told in the greeting.
+        sleep: waits for seconds.
+        say: writes into Resolve's console.
+        is_resolve_there: whether Resolve still runs; default: whether the process that started
+            this one does.
 
     Returns:
         Why it ended.
     """
     inbox = Inbox(stream)
-    parent = os.getppid()
+    is_there = is_resolve_there or _same_parent(os.getppid())
     is_heard = partner.send(event_line("hello", protocol=PROTOCOL, via=via))
     while is_heard:
         try:
             asked = inbox.next(LOOK_AROUND_S)
         except queue.Empty:
-            if os.getppid() != parent:
+            if not is_there():
                 return _closed(partner, "Resolve has closed")
             continue
         if asked is None:
@@ -120,8 +130,29 @@ def serve(
             partner.send(result_line(asked.id, {}))
             return _closed(partner, "the panel asked for it")
         else:
-            is_heard = partner.send(_answer_line(resolve, asked, inbox, partner, sleep))
+            host = _host_of(asked, inbox, partner, sleep, say)
+            is_heard = partner.send(_answer_line(resolve, asked, host))
     return "the panel has ended"
+
+
+def _same_parent(parent: int) -> Callable[[], bool]:
+    """Whether the process that started this one still lives; orphans get another parent."""
+    return lambda: os.getppid() == parent
+
+
+def _host_of(
+    request: Request,
+    inbox: Inbox,
+    partner: Partner,
+    sleep: Callable[[float], None],
+    say: Callable[[str], None],
+) -> Host:
+    def tell(percent: int) -> None:
+        partner.send(event_line("progress", id=request.id, stage="rendering", percent=percent))
+
+    return Host(
+        sleep=sleep, tell=tell, say=say, is_cancelled=lambda: inbox.is_cancelled(request.id)
+    )
 
 
 def _closed(partner: Partner, why: str) -> str:
@@ -129,18 +160,11 @@ def _closed(partner: Partner, why: str) -> str:
     return why
 
 
-def _answer_line(
-    resolve: Any, request: Request, inbox: Inbox, partner: Partner, sleep: Callable[[float], None]
-) -> bytes:
+def _answer_line(resolve: Any, request: Request, host: Host) -> bytes:
     if request.call == "cancel":
         return result_line(request.id, {})
-
-    def tell(percent: int) -> None:
-        partner.send(event_line("progress", id=request.id, stage="rendering", percent=percent))
-
-    watch = Watch(sleep=sleep, tell=tell, is_cancelled=lambda: inbox.is_cancelled(request.id))
     try:
-        return result_line(request.id, answer(resolve, request.call, request.arguments, watch))
+        return result_line(request.id, answer(resolve, request.call, request.arguments, host))
     except BridgeError as error:
         return error_line(request.id, error)
     except Exception as error:  # Resolve's proxies fail in ways of their own, all of them visible

@@ -9,17 +9,18 @@ from typing import Any
 from resolve_scripts.in_resolve.describe import describe
 from resolve_scripts.in_resolve.errors import MessageError
 from resolve_scripts.in_resolve.export import ROUTES, export_clip, export_still
-from resolve_scripts.in_resolve.find import list_clips
-from resolve_scripts.in_resolve.place import WAYS, Placement, place_clip
-from resolve_scripts.in_resolve.render import Watch
-from resolve_scripts.in_resolve.resolve_api import open_timeline
+from resolve_scripts.in_resolve.host import Host
+from resolve_scripts.in_resolve.list_clips import list_clips
+from resolve_scripts.in_resolve.open_timeline import open_timeline
+from resolve_scripts.in_resolve.place import WAYS, place_clip
+from resolve_scripts.in_resolve.placement import Placement
 from resolve_scripts.in_resolve.tags import Tags
 
 FINDING_WAYS = ("auto", "selection", "marks", "playhead", "color", "markers")
 REQUIRED = object()
 
 
-def answer(resolve: Any, call: str, arguments: dict[str, Any], watch: Watch) -> dict[str, Any]:
+def answer(resolve: Any, call: str, arguments: dict[str, Any], host: Host) -> dict[str, Any]:
     """Carries out one call.
 
     Raises:
@@ -32,20 +33,20 @@ def answer(resolve: Any, call: str, arguments: dict[str, Any], watch: Watch) -> 
             next_step="install Via's menu entries again: `via resolve install`",
             reason="UNKNOWN_CALL",
         )
-    return carry_out(resolve, arguments, watch)
+    return carry_out(resolve, arguments, host)
 
 
-def _describe(resolve: Any, _arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
+def _describe(resolve: Any, _arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
     return describe(resolve)
 
 
-def _list_clips(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
+def _list_clips(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
     by = _choice(arguments, "by", FINDING_WAYS, "auto")
     color = _text(arguments, "color", "")
     return list_clips(resolve, by=by, color=color)
 
 
-def _export_clip(resolve: Any, arguments: dict[str, Any], watch: Watch) -> dict[str, Any]:
+def _export_clip(resolve: Any, arguments: dict[str, Any], host: Host) -> dict[str, Any]:
     return export_clip(
         resolve,
         clip_id=_text(arguments, "id"),
@@ -53,16 +54,16 @@ def _export_clip(resolve: Any, arguments: dict[str, Any], watch: Watch) -> dict[
         frame_range=_range(arguments, "frame_range"),
         handles_frames=_frames(arguments, "handles_frames", 0),
         route=_choice(arguments, "route", ROUTES, "auto"),
-        watch=watch,
+        host=host,
     )
 
 
-def _export_still(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
+def _export_still(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
     folder = Path(_text(arguments, "folder"))
     return export_still(resolve, frame=_frames(arguments, "frame"), folder=folder)
 
 
-def _place_clip(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
+def _place_clip(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
     clip_id = _text(arguments, "id")
     tags = _value(arguments, "tags", dict, {})
     placement = Placement(
@@ -72,6 +73,7 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[
         frame_count=_frames(arguments, "frame_count", least=1),
         file_start_frame=_frames(arguments, "file_start_frame", 0),
         way=_choice(arguments, "as", WAYS, "track"),
+        is_source_colour=_choice(arguments, "route", ROUTES, "auto") == "media",
         tags=Tags(
             job=_text(tags, "job", ""),
             instruction=_text(tags, "instruction", ""),
@@ -83,19 +85,18 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[
     return place_clip(resolve, placement)
 
 
-def _focus(resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
+def _focus(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
     opened = open_timeline(resolve)
     opened.timeline.SetCurrentTimecode(opened.timecode_at(_frames(arguments, "frame")))
     return {}
 
 
-def _say(_resolve: Any, arguments: dict[str, Any], _watch: Watch) -> dict[str, Any]:
-    # Resolve's Python may have an ASCII locale, where other letters would raise.
-    print(_text(arguments, "message").encode("ascii", "replace").decode("ascii"), flush=True)
+def _say(_resolve: Any, arguments: dict[str, Any], host: Host) -> dict[str, Any]:
+    host.say(_text(arguments, "message"))
     return {}
 
 
-_CALLS: dict[str, Callable[[Any, dict[str, Any], Watch], dict[str, Any]]] = {
+_CALLS: dict[str, Callable[[Any, dict[str, Any], Host], dict[str, Any]]] = {
     "describe": _describe,
     "list_clips": _list_clips,
     "export_clip": _export_clip,

@@ -11,7 +11,8 @@ from typing import Any
 
 from resolve_scripts.in_resolve.coordinates import media_range, overlap, rate_of
 from resolve_scripts.in_resolve.errors import ClipRefusedError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, read_all
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import read_all
 
 PLACE_METHODS = (
     "GetUniqueId",
@@ -158,12 +159,14 @@ def pool_media(pool_item: Any) -> Media:
     """What the media pool says of one of its items; None where it is silent."""
     if pool_item is None:
         return Media(path=None, kind="", frame_rate=None, frame_count=None)
-    path = pool_item.GetClipProperty("File Path")
-    frames = str(pool_item.GetClipProperty("Frames") or "")
+    properties = pool_item.GetClipProperty()
+    if not isinstance(properties, dict):
+        properties = {}
+    path, frames = properties.get("File Path"), str(properties.get("Frames") or "")
     return Media(
         path=str(path) if path else None,
-        kind=str(pool_item.GetClipProperty("Type") or ""),
-        frame_rate=rate_of(pool_item.GetClipProperty("FPS")),
+        kind=str(properties.get("Type") or ""),
+        frame_rate=rate_of(properties.get("FPS")),
         frame_count=int(frames) if frames.isdecimal() else None,
     )
 

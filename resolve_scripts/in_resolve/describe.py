@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from resolve_scripts.in_resolve.errors import NothingOpenError
-from resolve_scripts.in_resolve.resolve_api import (
-    OpenTimeline,
-    can,
-    check_awake,
-    edition,
-    open_timeline,
-    version,
-)
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
+from resolve_scripts.in_resolve.resolve_api import can, check_awake, edition, version
 from resolve_scripts.in_resolve.via_tracks import INSERTS_TRACKS_SINCE
 
 

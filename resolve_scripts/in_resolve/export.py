@@ -9,14 +9,11 @@ from typing import Any
 from resolve_scripts.in_resolve.clips import Clip, Media, find_clip, media_frames, media_of
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
-from resolve_scripts.in_resolve.render import Watch, render_range
-from resolve_scripts.in_resolve.resolve_api import (
-    OpenTimeline,
-    ask,
-    explained,
-    kept_playhead,
-    open_timeline,
-)
+from resolve_scripts.in_resolve.host import Host
+from resolve_scripts.in_resolve.left_as_found import kept_playhead
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
+from resolve_scripts.in_resolve.render import render_range
+from resolve_scripts.in_resolve.resolve_api import ask, explained
 from resolve_scripts.in_resolve.routes import check_editable, route_of
 
 ROUTES = ("auto", "media", "render")
@@ -30,7 +27,7 @@ def export_clip(
     frame_range: tuple[int, int] | None,
     handles_frames: int,
     route: str,
-    watch: Watch,
+    host: Host,
 ) -> dict[str, Any]:
     """Where the pictures of a clip are to be read; see messages.py.
 
@@ -49,7 +46,7 @@ def export_clip(
     # Handles lie outside the cut: the timeline shows the neighbours there.
     shown = overlap(wanted, clip.place) or clip.place
     try:
-        path = render_range(opened, clip, shown, folder, watch)
+        path = render_range(opened, clip, shown, folder, host)
     except BridgeError as error:
         raise explained(error, resolve) from error
     return {

@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, Media, all_clips, media_frames, media_of
+from resolve_scripts.in_resolve.clips import Clip, all_clips
 from resolve_scripts.in_resolve.coordinates import marked_range, overlap
-from resolve_scripts.in_resolve.errors import BridgeError, FeatureMissingError, MessageError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, can, open_timeline
-from resolve_scripts.in_resolve.routes import check_editable, route_of
-from resolve_scripts.in_resolve.via_tracks import (
-    Version,
-    all_versions,
-    is_via_track,
-    track_name,
-    versions_of,
-)
+from resolve_scripts.in_resolve.errors import FeatureMissingError, MessageError
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import can
+from resolve_scripts.in_resolve.via_tracks import is_via_track
 
 MARKER_PREFIX = re.compile(r"\s*via:", re.IGNORECASE)
 INSTEAD_OF_SELECTION = "set in and out marks around it, or park the playhead on it"
@@ -30,18 +24,6 @@ class Found:
 
     clip: Clip
     frame_range: tuple[int, int]
-
-
-def list_clips(resolve: Any, *, by: str, color: str | None) -> dict[str, Any]:
-    """The clips to edit as the panel shows them; see messages.py.
-
-    Raises:
-        BridgeError: Resolve does not answer, nothing is open, or it cannot find clips that way.
-    """
-    opened = open_timeline(resolve)
-    by, found = clips_by(opened, by=by, color=color)
-    versions = all_versions(opened)
-    return {"by": by, "clips": [_shown(opened, one, versions) for one in found]}
 
 
 def clips_by(opened: OpenTimeline, *, by: str, color: str | None) -> tuple[str, list[Found]]:
@@ -102,7 +84,7 @@ def _by_playhead(opened: OpenTimeline) -> list[Found]:
 def _by_markers(opened: OpenTimeline) -> list[Found]:
     """Clips with a "VIA:" marker, and what is seen at those of the timeline."""
     marked = [Found(clip, clip.place) for clip in _sources(opened) if instruction_on(clip)]
-    for frame, text in _timeline_instructions(opened).items():
+    for frame, text in instructions_on_timeline(opened).items():
         marked += [one for one in _top_at(opened, frame) if text]
     unique = {one.clip.id: one for one in marked}
     return _in_order(unique.values())
@@ -156,7 +138,7 @@ def instruction_on(clip: Clip) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _timeline_instructions(opened: OpenTimeline) -> dict[int, str]:
+def instructions_on_timeline(opened: OpenTimeline) -> dict[int, str]:
     """Absolute frame -> text of the timeline's own "VIA:" markers, which count from its start."""
     markers = opened.timeline.GetMarkers() or {}
     texts = {opened.start_frame + round(at): _via_text(one) for at, one in markers.items()}
@@ -169,57 +151,3 @@ def _via_text(marker: dict[str, Any]) -> str | None:
         if found:
             return " ".join(str(text)[found.end() :].split())
     return None
-
-
-def _instruction(opened: OpenTimeline, one: Found) -> str | None:
-    on_clip = instruction_on(one.clip)
-    if on_clip:
-        return on_clip
-    start, end = one.clip.place
-    texts = [text for at, text in _timeline_instructions(opened).items() if start <= at < end]
-    return texts[0] if texts else None
-
-
-def _shown(opened: OpenTimeline, one: Found, versions: list[Version]) -> dict[str, Any]:
-    clip, media = one.clip, media_of(one.clip)
-    frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
-    route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
-    return {
-        "id": clip.id,
-        "name": clip.name,
-        "track_index": clip.track_index,
-        "track_name": track_name(opened, clip.track_index),
-        "start_frame": clip.start_frame,
-        "end_frame_exclusive": clip.end_frame_exclusive,
-        "frame_range": list(one.frame_range),
-        "start_timecode": opened.timecode_at(one.frame_range[0]),
-        "media_path": media.path,
-        "media_frame_range": None if frames is None else list(frames),
-        "media_frame_rate": None if media.frame_rate is None else str(media.frame_rate),
-        "route": None if route is None else route.way,
-        "route_reason": None if route is None else route.why,
-        "refusal": _refusal(clip, media),
-        "instruction": _instruction(opened, one),
-        "takes": round(clip.item.GetTakesCount() or 0),
-        "versions": [_version(version) for version in versions_of(clip, versions)],
-    }
-
-
-def _refusal(clip: Clip, media: Media) -> dict[str, str] | None:
-    try:
-        check_editable(clip, media)
-    except BridgeError as error:
-        return error.to_json()
-    return None
-
-
-def _version(version: Version) -> dict[str, Any]:
-    return {
-        "job": version.tags.job,
-        "instruction": version.tags.instruction,
-        "seed": version.tags.seed,
-        "version": version.tags.version,
-        "item_id": version.clip.id,
-        "take_index": version.take_index,
-        "is_shown": version.is_shown,
-    }

@@ -43,10 +43,13 @@ export_still {frame, folder} -> {path}
     A PNG of what the viewer shows at a frame, for a thumbnail.
 
 place_clip {id, path, record_start_frame, frame_count, file_start_frame?,
-            as: "track"|"new_track"|"take", tags: {job, instruction, seed, version}}
+            route?, as: "track"|"new_track"|"take",
+            tags: {job, instruction, seed, version}}
     -> {track_index, track_name, start_frame, end_frame_exclusive, item_id, take_index, note}
         `frame_count` is the length on the timeline. "track" uses the track VIA above the clip (a
         further one where an earlier version lies), "take" adds to the earlier version's takes.
+        `route` is the way the pictures left; after "media" the result gets the clip's input colour
+        space.
 
 focus {frame} -> {}            moves the playhead
 say {message} -> {}            writes into Resolve's console

@@ -3,62 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, clips_on
-from resolve_scripts.in_resolve.coordinates import render_marks
+from resolve_scripts.in_resolve.clips import Clip
+from resolve_scripts.in_resolve.deliver import kept_render_settings, set_up
 from resolve_scripts.in_resolve.errors import ExportError
-from resolve_scripts.in_resolve.movie_frames import movie_frames
-from resolve_scripts.in_resolve.resolve_api import (
-    OPEN_DIALOG_STEP,
-    OpenTimeline,
-    can,
+from resolve_scripts.in_resolve.host import Host
+from resolve_scripts.in_resolve.isolate import alone
+from resolve_scripts.in_resolve.left_as_found import (
     kept_marks,
     kept_playhead,
     kept_timeline,
     on_page,
-    whole,
 )
+from resolve_scripts.in_resolve.movie_frames import movie_frames
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import OPEN_DIALOG_STEP
 
-KNOWN_PRESETS = ("ProRes 422 HQ", "H.264 Master", "YouTube - 1080p", "YouTube 1080p")
-KEPT_PRESET = "VIA keeps your Deliver settings"
-# Format and beginnings of codec ids, best first; ids stay the same in every language and version.
-CODECS = (
-    ("mov", "ProRes422HQ"),
-    ("mov", "DNxHRHQX"),
-    ("mov", "DNxHR"),
-    ("mov", "ProRes"),
-    ("mp4", "H264"),
-    ("mov", "H264"),
-)
-SINGLE_CLIP_MODE = 1
-SUFFIX_STYLE = 1
 POLL_S = 0.2
 # A whole render may take long; no sign of progress for so long means that it hangs.
 STUCK_S = 600.0
 
 
-@dataclass(frozen=True)
-class Watch:
-    """How a long call waits.
-
-    Attributes:
-        sleep: waits for seconds.
-        tell: takes the percentage done.
-        is_cancelled: whether the editor wants it no longer.
-    """
-
-    sleep: Callable[[float], None]
-    tell: Callable[[int], None]
-    is_cancelled: Callable[[], bool]
-
-
 def render_range(
-    opened: OpenTimeline, clip: Clip, frame_range: tuple[int, int], folder: Path, watch: Watch
+    opened: OpenTimeline, clip: Clip, frame_range: tuple[int, int], folder: Path, host: Host
 ) -> Path:
     """Renders what a clip alone shows in a range of its frames; page and settings are put back.
 
@@ -66,146 +36,19 @@ def render_range(
         ExportError: Resolve would not render, or the file is not what was asked for.
     """
     name = f"via_{uuid.uuid4().hex[:12]}"
-    with kept_timeline(opened.project, opened.timeline), _alone(opened, clip) as timeline:
+    with kept_timeline(opened.project, opened.timeline), alone(opened, clip) as timeline:
         opened.project.SetCurrentTimeline(timeline)
         with ExitStack() as kept:
             kept.enter_context(kept_playhead(timeline))
             kept.enter_context(kept_marks(timeline))
             kept.enter_context(on_page(opened.resolve, "deliver"))
-            kept.enter_context(_kept_render_settings(opened.project))
-            _set_up(opened, timeline, frame_range, folder, name)
-            _run_job(opened.project, watch)
+            kept.enter_context(kept_render_settings(opened.project))
+            set_up(opened.project, timeline, frame_range, folder, name)
+            _run_job(opened.project, host)
     return _checked_file(folder, name, frame_range)
 
 
-@contextmanager
-def _alone(opened: OpenTimeline, clip: Clip) -> Iterator[Any]:
-    """A timeline that shows this clip's track only: the editor's with the others switched off.
-
-    Some builds only say that they switch tracks off; there it is a copy without the others' clips.
-    """
-    timeline = opened.timeline
-    others = [
-        index
-        for index in opened.tracks()
-        if index != clip.track_index and timeline.GetIsTrackEnabled("video", index)
-    ]
-    try:
-        with on_page(opened.resolve, "edit"):
-            for index in others:
-                timeline.SetTrackEnable("video", index, False)
-        if not any(timeline.GetIsTrackEnabled("video", index) for index in others):
-            yield timeline
-            return
-    finally:
-        with on_page(opened.resolve, "edit"):
-            for index in others:
-                timeline.SetTrackEnable("video", index, True)
-    with _copy_without(opened, others) as copy:
-        yield copy
-
-
-@contextmanager
-def _copy_without(opened: OpenTimeline, others: list[int]) -> Iterator[Any]:
-    copy = opened.timeline.DuplicateTimeline(f"VIA render {uuid.uuid4().hex[:6]}")
-    if not copy:
-        raise ExportError(
-            "Resolve can neither switch tracks off nor copy the timeline",
-            next_step="switch the other video tracks off yourself, then try again",
-            reason="CLIP_NOT_ISOLATED",
-        )
-    try:
-        copied = OpenTimeline(**{**opened.__dict__, "timeline": copy})
-        opened.project.SetCurrentTimeline(copy)
-        with on_page(opened.resolve, "edit"):
-            items = [one.item for index in others for one in clips_on(copied, index)]
-            if items:
-                copy.DeleteClips(items)
-        yield copy
-    finally:
-        opened.project.SetCurrentTimeline(opened.timeline)
-        opened.media_pool.DeleteTimelines([copy])
-
-
-@contextmanager
-def _kept_render_settings(project: Any) -> Iterator[None]:
-    """Puts format, codec and mode back, and, where a preset can keep them, all other settings."""
-    mode = project.GetCurrentRenderMode()
-    before = project.GetCurrentRenderFormatAndCodec() or {}
-    is_kept = can(project, "DeleteRenderPreset") and project.SaveAsNewRenderPreset(KEPT_PRESET)
-    try:
-        yield
-    finally:
-        if is_kept:
-            project.LoadRenderPreset(KEPT_PRESET)
-            project.DeleteRenderPreset(KEPT_PRESET)
-        if before.get("format") and before.get("codec"):
-            project.SetCurrentRenderFormatAndCodec(before["format"], before["codec"])
-        if mode is not None:
-            project.SetCurrentRenderMode(mode)
-
-
-def _set_up(
-    opened: OpenTimeline, timeline: Any, frame_range: tuple[int, int], folder: Path, name: str
-) -> None:
-    """Every setting that matters, on top of a preset whose contents are known."""
-    project = opened.project
-    _load_known_preset(project)
-    codec = _choose_codec(project)
-    mark_in, mark_out = render_marks(frame_range)
-    settings = {
-        "SelectAllFrames": False,
-        "MarkIn": mark_in,
-        "MarkOut": mark_out,
-        "TargetDir": str(folder),
-        "CustomName": name,
-        "UniqueFilenameStyle": SUFFIX_STYLE,
-        "ExportVideo": True,
-        "ExportAudio": False,
-        **_size(timeline, codec),
-    }
-    is_set = project.SetCurrentRenderMode(SINGLE_CLIP_MODE)
-    if not is_set or not project.SetRenderSettings(settings):
-        raise ExportError(
-            "Resolve did not accept Via's render settings",
-            next_step=OPEN_DIALOG_STEP,
-            reason="RENDER_SETTINGS_REFUSED",
-        )
-
-
-def _load_known_preset(project: Any) -> None:
-    """Settings merge onto the last preset: after "Audio Only" there would be no picture."""
-    listed = project.GetRenderPresetList() or []
-    names = [one.get("PresetName") if isinstance(one, dict) else one for one in listed]
-    for preset in KNOWN_PRESETS:
-        if preset in names and project.LoadRenderPreset(preset):
-            return
-
-
-def _choose_codec(project: Any) -> str:
-    """Sets the best format and codec that this machine has; asking for codecs wakes Deliver up."""
-    for container, beginning in CODECS:
-        ids = (project.GetRenderCodecs(container) or {}).values()
-        for codec in sorted(str(one) for one in ids if str(one).startswith(beginning)):
-            if project.SetCurrentRenderFormatAndCodec(container, codec):
-                return codec
-    raise ExportError(
-        "Resolve offers none of the codecs Via can use (ProRes, DNxHR, H.264)",
-        next_step="open the Deliver page once, look whether QuickTime is offered, then try again",
-        reason="RENDER_CODEC_MISSING",
-    )
-
-
-def _size(timeline: Any, codec: str) -> dict[str, int]:
-    """The timeline's own size; H.264 takes even numbers only."""
-    width = whole(timeline.GetSetting("timelineResolutionWidth"), "the timeline's width")
-    height = whole(timeline.GetSetting("timelineResolutionHeight"), "the timeline's height")
-    if codec.startswith("H26"):
-        width, height = width - width % 2, height - height % 2
-    return {"FormatWidth": width, "FormatHeight": height}
-
-
-def _run_job(project: Any, watch: Watch) -> None:
+def _run_job(project: Any, host: Host) -> None:
     job = project.AddRenderJob()
     if not job:
         raise ExportError(
@@ -220,12 +63,12 @@ def _run_job(project: Any, watch: Watch) -> None:
                 next_step="wait until other renders are done, then try again",
                 reason="RENDER_REFUSED",
             )
-        _wait(project, job, watch)
+        _wait(project, job, host)
     finally:
         project.DeleteRenderJob(job)
 
 
-def _wait(project: Any, job: str, watch: Watch) -> None:
+def _wait(project: Any, job: str, host: Host) -> None:
     """Until the job ends; its status word is translated, so error and percentage decide."""
     percent, quiet_s = -1, 0.0
     while True:
@@ -240,7 +83,7 @@ def _wait(project: Any, job: str, watch: Watch) -> None:
             )
         if now >= 100 or not is_running:
             return
-        if watch.is_cancelled():
+        if host.is_cancelled():
             project.StopRendering()
             raise ExportError(
                 "the export was cancelled", next_step="start it again", reason="CANCELLED"
@@ -254,9 +97,9 @@ def _wait(project: Any, job: str, watch: Watch) -> None:
                 reason="RENDER_STUCK",
             )
         if now != percent:
-            watch.tell(now)
+            host.tell(now)
         percent = now
-        watch.sleep(POLL_S)
+        host.sleep(POLL_S)
 
 
 def _checked_file(folder: Path, name: str, frame_range: tuple[int, int]) -> Path:

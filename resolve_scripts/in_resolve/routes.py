@@ -28,6 +28,8 @@ PLAIN_PROPERTIES = {
     "Opacity": (100.0,),
     "Distortion": (0.0,),
 }
+# Only Resolve develops these.
+RAW_SUFFIXES = (".braw", ".r3d", ".ari", ".arx", ".crm", ".rmf", ".dng", ".nev", ".x3f")
 # Rounding of offsets at unlike rates looks like a speed change of a frame or two.
 SPEED_SLACK_FRAMES = 2
 
@@ -68,24 +70,39 @@ def check_editable(clip: Clip, media: Media) -> None:
 
 def route_of(clip: Clip, media: Media, timeline_rate: Fraction) -> Route:
     """The way that gives the editor what the viewer shows at this clip."""
+    why = _unreadable_file(media) or _other_rate(media, timeline_rate) or _changed(clip, media)
+    return Route("render", why) if why else Route("media", "it shows its media file as it is")
+
+
+def _unreadable_file(media: Media) -> str | None:
+    """Why the media cannot be read as one movie file."""
     if media.path is None or media.is_compound:
-        return Route("render", "it is a compound clip, made of others")
+        return "it is a compound clip, made of others"
     if media.is_sequence or media.kind.lower() == "still":
-        return Route("render", "its media is not one movie file")
+        return "its media is not one movie file"
+    if media.path.lower().endswith(RAW_SUFFIXES):
+        return "its media is camera raw"
+    return None
+
+
+def _other_rate(media: Media, timeline_rate: Fraction) -> str | None:
     if media.frame_rate is None:
-        return Route("render", "Resolve does not say the rate of its media")
-    if media.frame_rate != timeline_rate:
-        rates = f"{float(media.frame_rate):.6g} and {float(timeline_rate):.6g} fps"
-        return Route("render", f"its media and the timeline run at different rates ({rates})")
-    for is_changed, why in (
-        (_is_retimed(clip, media), "its speed is changed"),
-        (_is_transformed(clip.item), "it is moved, scaled, cropped or flipped"),
-        (_has_fusion(clip.item), "it has a Fusion composition"),
-        (_may_be_graded(clip.item), "it is graded"),
-    ):
-        if is_changed:
-            return Route("render", why)
-    return Route("media", "it shows its media file as it is")
+        return "Resolve does not say the rate of its media"
+    if media.frame_rate == timeline_rate:
+        return None
+    rates = f"{float(media.frame_rate):.6g} and {float(timeline_rate):.6g} fps"
+    return f"its media and the timeline run at different rates ({rates})"
+
+
+def _changed(clip: Clip, media: Media) -> str | None:
+    """Why the viewer shows something else than the file."""
+    if _is_retimed(clip, media):
+        return "its speed is changed"
+    if _is_transformed(clip.item):
+        return "it is moved, scaled, cropped or flipped"
+    if clip.item.GetFusionCompCount():
+        return "it has a Fusion composition"
+    return "it is graded" if _may_be_graded(clip.item) else None
 
 
 def _is_retimed(clip: Clip, media: Media) -> bool:
@@ -119,10 +136,6 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _has_fusion(item: Any) -> bool:
-    return bool(item.GetFusionCompCount())
 
 
 def _may_be_graded(item: Any) -> bool:

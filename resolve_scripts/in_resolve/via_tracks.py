@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from resolve_scripts.in_resolve.clips import Clip, clips_on
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import PlaceError
-from resolve_scripts.in_resolve.resolve_api import OpenTimeline, version
+from resolve_scripts.in_resolve.open_timeline import OpenTimeline
+from resolve_scripts.in_resolve.resolve_api import version
 from resolve_scripts.in_resolve.tags import Tags, read_pool_tags, read_tags
 
 TRACK_NAME = "VIA"
@@ -88,8 +88,7 @@ def free_via_track(
         for index in opened.tracks():
             if index <= source.track_index or not is_via_track(opened, index):
                 continue
-            if opened.timeline.GetIsTrackLocked("video", index):
-                raise _locked(track_name(opened, index))
+            check_unlocked(opened, index)
             in_the_way = [clip for clip in clips_on(opened, index) if overlap(clip.place, place)]
             if not in_the_way:
                 return index
@@ -99,12 +98,19 @@ def free_via_track(
     return _added_track(opened, source)
 
 
-def _locked(name: str) -> PlaceError:
-    return PlaceError(
-        f"the track {name} is locked",
-        next_step=f"unlock the track {name} with its padlock, then place again",
-        reason="TRACK_LOCKED",
-    )
+def check_unlocked(opened: OpenTimeline, index: int) -> None:
+    """Refuses a locked track.
+
+    Raises:
+        PlaceError: the track is locked.
+    """
+    if opened.timeline.GetIsTrackLocked("video", index):
+        name = track_name(opened, index)
+        raise PlaceError(
+            f"the track {name} is locked",
+            next_step=f"unlock the track {name} with its padlock, then place again",
+            reason="TRACK_LOCKED",
+        )
 
 
 def _occupied(opened: OpenTimeline, index: int, clip: Clip) -> PlaceError:
@@ -152,23 +158,3 @@ def _free_name(opened: OpenTimeline) -> str:
         number += 1
         name = f"{TRACK_NAME} {number}"
     return name
-
-
-def via_bin(media_pool: Any) -> Any:
-    """The bin VIA, made when the project has none.
-
-    Raises:
-        PlaceError: Resolve does not make it.
-    """
-    root = media_pool.GetRootFolder()
-    for folder in root.GetSubFolderList() or []:
-        if folder.GetName() == TRACK_NAME:
-            return folder
-    made = media_pool.AddSubFolder(root, TRACK_NAME)
-    if not made:
-        raise PlaceError(
-            f"Resolve did not make the bin {TRACK_NAME}",
-            next_step=f"make a bin named {TRACK_NAME} in the media pool, then place again",
-            reason="BIN_NOT_MADE",
-        )
-    return made

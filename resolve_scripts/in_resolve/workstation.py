@@ -32,7 +32,10 @@ def workstation_environment(host: Mapping[str, str]) -> dict[str, str]:
 class Workstation:
     """A running workstation process; at the end of the `with` block it is gone."""
 
-    def __init__(self, command: Sequence[str], log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: IO[bytes] | None = None, *, leave_s: float = LEAVE_S
+    ) -> None:
+        self._leave_s = leave_s
         flags: dict[str, Any] = {}
         if sys.platform == "win32":
             flags["creationflags"] = subprocess.CREATE_NO_WINDOW
@@ -76,13 +79,12 @@ class Workstation:
         if pipe is not None:
             with suppress(OSError):  # it may be gone already
                 pipe.close()
-        for stop in (None, self.process.terminate, self.process.kill):
-            if stop is not None:
-                stop()
+        for harder in (self.process.terminate, self.process.kill):
             try:
-                self.process.wait(LEAVE_S)
+                self.process.wait(self._leave_s)
                 break
             except subprocess.TimeoutExpired:
-                continue
+                harder()
+        self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -26,7 +26,11 @@ def main() -> None:
     parser.add_argument("--dump", type=Path)
     parser.add_argument("entry", type=Path)
     arguments = parser.parse_args()
-    fake = build(read_scene(arguments.scene))
+    scene = read_scene(arguments.scene)
+    if scene.edition == "free" and scene.version >= (21, 1):
+        print("this menu lists Lua only")
+        return
+    fake = build(scene)
     if arguments.dump is not None:
         fake.switchboard.on_change = lambda: dump(fake, arguments.dump)
         dump(fake, arguments.dump)

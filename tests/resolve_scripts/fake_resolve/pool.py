@@ -170,6 +170,9 @@ class MediaPoolApi(Api):
         self.current.clips.append(item)
         return item
 
+    def AutoSyncAudio(self, _items: list[PoolItemApi], _settings: Any = None) -> bool:
+        return False
+
     def DeleteTimelines(self, timelines: list[TimelineApi]) -> bool:
         return all(list(map(self.project.forget, timelines)))
 
@@ -188,7 +191,8 @@ class MediaPoolApi(Api):
                 value = info.get(name, 0)
                 if isinstance(value, float) and not (takes_floats and value.is_integer()):
                     return None
-            if not isinstance(info.get("mediaPoolItem"), PoolItemApi):
+            item = info.get("mediaPoolItem")
+            if not isinstance(item, PoolItemApi) or item.is_hollow:
                 return None
         timeline = self.project.current
         return [] if timeline is None else _appended(timeline, infos, self.project)

@@ -23,7 +23,7 @@ from tests.resolve_scripts.fake_resolve.media import pictures, write_movie, writ
 from tests.resolve_scripts.fake_resolve.pool import MediaPoolApi
 from tests.resolve_scripts.fake_resolve.proxy import Api, Proxy, Switchboard
 from tests.resolve_scripts.fake_resolve.scene import EDITIONS, Scene
-from tests.resolve_scripts.fake_resolve.timeline import TimelineApi, rate_setting
+from tests.resolve_scripts.fake_resolve.timeline import GraphApi, TimelineApi, rate_setting
 
 PAGES = ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver")
 EXPORTS = [
@@ -83,6 +83,7 @@ class ProjectApi(Api):
         if timeline not in self.timelines:
             return False
         self.timelines.remove(timeline)
+        timeline.is_dead = True
         if self.current is timeline:
             self.current = self.timelines[0] if self.timelines else None
         return True
@@ -150,6 +151,12 @@ class ProjectApi(Api):
         pool_item = item.pool_item
         number = item.source_start + int((frame - item.start) / item._ratio())
         return pictures(pool_item.path if pool_item else None, [number], size)[0]
+
+    def GetGallery(self) -> GalleryApi:
+        return GalleryApi()
+
+    def AddColorGroup(self, _name: str) -> GraphApi:
+        return GraphApi(is_graded=False)
 
     # Deliver page.
 
@@ -276,7 +283,9 @@ class ProjectApi(Api):
             job.error = scene.render_error
             return
         job.percent = 100
-        first, last = job.settings["MarkIn"], job.settings["MarkOut"]
+        timeline = job.timeline
+        first = job.settings.get("MarkIn", timeline.start_frame())
+        last = job.settings.get("MarkOut", timeline.GetEndFrame() - 1)
         wanted = range(first, last + 1 - scene.render_loses)
         folder = Path(job.settings["TargetDir"])
         if scene.render_naming == "subfolder":
@@ -336,6 +345,13 @@ class ProjectManagerApi(Api):
     def GetFolderListInCurrentFolder(self) -> list[str]:
         return []
 
+    def ExportProject(self, _name: str, path: str) -> bool:
+        Path(path).write_text("project", encoding="utf-8")
+        return True
+
+    def ArchiveProject(self, _name: str, _path: str) -> bool:
+        return False
+
     def CreateProject(self, name: str, _folder: str = "") -> ProjectApi | None:
         if self.project is not None and self.project.name == name:
             return None
@@ -343,6 +359,26 @@ class ProjectManagerApi(Api):
 
     def DeleteProject(self, _name: str) -> bool:
         return False
+
+
+class AlbumApi(Api):
+    kind = "GalleryStillAlbum"
+
+    def GetStills(self) -> list[Any]:
+        return []
+
+    def ExportStills(self, *_: Any) -> bool:
+        return False  # needs the Gallery panel to be visible
+
+
+class GalleryApi(Api):
+    kind = "Gallery"
+
+    def GetGalleryStillAlbums(self) -> list[AlbumApi]:
+        return [AlbumApi()]
+
+    def GetCurrentStillAlbum(self) -> AlbumApi:
+        return AlbumApi()
 
 
 class MediaStorageApi(Api):
@@ -354,6 +390,9 @@ class MediaStorageApi(Api):
 
 class FusionApi(Api):
     kind = "Fusion"
+
+    def __init__(self, *, has_windows: bool) -> None:
+        self.constants = {"UIManager": "windows"} if has_windows else {}
 
     def GetCurrentComp(self) -> bool:
         return False
@@ -393,7 +432,24 @@ class ResolveApi(Api):
         return MediaStorageApi()
 
     def Fusion(self) -> FusionApi:
-        return FusionApi()
+        is_old = self.switchboard.version < (19, 1)
+        return FusionApi(has_windows=is_old or self.scene.edition == "studio")
+
+    def SaveLayoutPreset(self, _name: str) -> bool:
+        return True
+
+    def LoadLayoutPreset(self, _name: str) -> bool:
+        return True
+
+    def DeleteLayoutPreset(self, _name: str) -> bool:
+        return True
+
+    def ExportLayoutPreset(self, _name: str, path: str) -> bool:
+        Path(path).write_text("layout", encoding="utf-8")
+        return True
+
+    def ExportBurnInPreset(self, _name: str, _path: str) -> bool:
+        return False
 
     def GetKeyframeMode(self) -> None:
         return None  # captured on the Edit page

@@ -13,9 +13,16 @@ SETTERS = ("Set", "Add", "Delete", "Open", "Load", "Save", "Start", "Append", "I
 
 
 class Api:
-    """Base of what lies behind a handle; its methods are named as Resolve's."""
+    """Base of what lies behind a handle; its methods are named as Resolve's.
+
+    Attributes:
+        is_dead: what it stood for is gone: every attribute of its handles is None.
+        is_hollow: every call answers None, as some media pool items do.
+    """
 
     kind = ""
+    is_dead = False
+    is_hollow = False
 
 
 class Switchboard:
@@ -44,7 +51,7 @@ class Switchboard:
         if self.is_modal:
             return False if method.startswith(SETTERS) else None
         found = getattr(api, method, None)
-        if found is None:
+        if found is None or api.is_hollow:
             return None
         try:
             answer = found(*[opened(argument) for argument in arguments])
@@ -70,7 +77,7 @@ class Proxy:
         api, switchboard = self._api, self._switchboard
         if name in getattr(api, "constants", {}):
             return api.constants[name]
-        if name not in methods_of(api.kind, switchboard.version):
+        if api.is_dead or name not in methods_of(api.kind, switchboard.version):
             return None
         return lambda *arguments: switchboard.call(api, name, arguments)
 

@@ -65,7 +65,7 @@ def menu_session(
     text = menu_entries(installed)[f"{entry}.py"]
     if command is not None:
         lines = [
-            f"COMMAND = {list(command)!r}" if line.startswith("COMMAND = ") else line
+            f"COMMAND = {list(command)!r}" if line.startswith("COMMAND") else line
             for line in text.splitlines()
         ]
         text = "\n".join(lines)

@@ -177,6 +177,13 @@ class ItemApi(Marked, Coloured, Api):
     def GetFusionCompCount(self) -> int:
         return int(self.has_fusion_comp)
 
+    def AddFusionComp(self) -> GraphApi:
+        self.has_fusion_comp = True
+        return GraphApi(is_graded=False)
+
+    def DeleteFusionCompByName(self, _name: str) -> bool:
+        return False
+
     def GetSpeed(self) -> float:
         return self.speed
 
@@ -219,6 +226,14 @@ class ItemApi(Marked, Coloured, Api):
         self.take = index
         chosen = self.takes[index - 1]
         self.pool_item, self.source_start = chosen["mediaPoolItem"], chosen["startFrame"]
+        return True
+
+    def DeleteTakeByIndex(self, index: int) -> bool:
+        if not 1 <= index <= len(self.takes):
+            return False
+        del self.takes[index - 1]
+        if len(self.takes) == 1:
+            self.FinalizeTake()
         return True
 
     def FinalizeTake(self) -> bool | None:
@@ -436,6 +451,9 @@ class TimelineApi(Marked, Api):
         copy.marks, copy.playhead = dict(self.marks), self.playhead
         self.project.current = copy
         return copy
+
+    def CreateSubtitlesFromAudio(self, _settings: Any = None) -> bool:
+        return False
 
     def GrabStill(self) -> Any:
         return GraphApi(is_graded=False)

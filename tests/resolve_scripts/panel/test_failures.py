@@ -147,7 +147,9 @@ def test_a_model_that_is_gone_is_named(
     last = {"version": 1, "edit": {"instruction": "make it night", "model": "magicbrush"}}
     (tmp_path / "via" / "last_edit.json").write_text(json.dumps(last))
     page = open_in_resolve(Scene(clips=(shot(make_clip),))).page
-    expect(page.get_by_label("Model", exact=True)).to_contain_text("magicbrush (not on this server)")
+    expect(page.get_by_label("Model", exact=True)).to_contain_text(
+        "magicbrush (not on this server)"
+    )
     page.get_by_role("button", name="Edit the clip").click()
     expect(page.locator("#form-said")).to_contain_text("Choose another model under Settings")
     look(page, "21-model-missing")
