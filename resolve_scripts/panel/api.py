@@ -91,7 +91,7 @@ async def _body(request: Request) -> Values:
             raise UsageError("more was sent than an edit can be", reason="REQUEST_TOO_LARGE")
     try:
         values = json.loads(data or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"the request is no JSON ({error})", reason="REQUEST_INVALID") from error
     if not isinstance(values, dict):
         raise UsageError("the request is no JSON object", reason="REQUEST_INVALID")

@@ -113,7 +113,7 @@ class BridgeLink:
     def _take(self, line: bytes) -> None:
         try:
             message = json.loads(line)
-        except ValueError:  # half a line of a bridge that died while writing
+        except (ValueError, RecursionError):  # half a line of a bridge that died while writing
             return
         if not isinstance(message, dict):
             return

@@ -101,8 +101,8 @@ class ServerLink:
 
     def lose(self, error: ViaClientError) -> None:
         """Takes note that the server does not answer any more."""
-        self.close()
         self.trouble = error
+        self.close()
 
     def close(self) -> None:
         """Leaves the server; one that was started here and has no work is stopped."""

@@ -71,6 +71,7 @@ function take(now) {
   clips.arrange(resolve);
   queue.show(state.edits, resolve, server);
   notices();
+  ready();
 }
 
 function shortRate(text) {
@@ -343,7 +344,7 @@ async function act(name, edit) {
 }
 
 function ready() {
-  const canEdit = Boolean(clip && !clip.refusal && !busy);
+  const canEdit = Boolean(clip && !clip.refusal && !busy && !isEnded);
   for (const id of ["preview", "roots", "begin"]) $(id).disabled = !canEdit;
   $("begin").textContent = busy === $("begin") ? "Sending…" : "Edit the clip";
 }
@@ -360,8 +361,8 @@ $("close").addEventListener("click", async () => {
 });
 
 const begun = await ask("/api/state");
-take(begun);
 if (begun.last_edit) form.recall(begun.last_edit);
+take(begun);
 form.arrange();
 ready();
 if (begun.resolve.state === "open") await clips.find();

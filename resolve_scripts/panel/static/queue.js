@@ -75,8 +75,9 @@ export class Queue {
   actions(edit, resolve) {
     const found = [];
     const add = (name, label, isPrimary = false) => found.push(el("button", {
-      type: "button", className: isPrimary ? "primary" : "", "data-key": `${edit.id} ${name}`,
-      "aria-label": `${label}, version ${edit.version} of ${edit.clip}`,
+      type: "button", className: isPrimary ? "primary" : name === "forget" ? "quiet" : "",
+      title: label === "×" ? "Remove" : "", "data-key": `${edit.id} ${name}`,
+      "aria-label": `${label === "×" ? "Remove" : label}, version ${edit.version} of ${edit.clip}`,
       on: { click: () => this.act(name, edit) },
     }, label));
     if (["waiting", "running"].includes(edit.state)) add("cancel", "Stop");
@@ -92,7 +93,7 @@ export class Queue {
       }
       add("redo", "Another seed");
     }
-    if (["finished", "failed", "cancelled", "gone"].includes(edit.state)) add("forget", "Remove");
+    if (["finished", "failed", "cancelled", "gone"].includes(edit.state)) add("forget", "×");
     return found;
   }
 }

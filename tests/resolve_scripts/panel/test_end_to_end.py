@@ -24,7 +24,7 @@ def via_items(opened: InResolve) -> list[dict[str, Any]]:
 
 
 def set_two_steps(page: Page) -> None:
-    page.get_by_text("Settings", exact=True).click()
+    page.locator("#settings").evaluate("settings => { settings.open = true; }")
     page.get_by_label("Steps").fill("2")
 
 
