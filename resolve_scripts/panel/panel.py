@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from resolve_scripts.panel.materials import Materials
 from resolve_scripts.panel.placing import Placing
 from resolve_scripts.panel.server_link import ServerLink
 from resolve_scripts.panel.telling import snapshot
+
+MAX_RECENT = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,18 @@ class Panel:
             book=self.book,
             keeper=self.keeper,
         )
+
+    def offer_files(self, files: Sequence[Path]) -> None:
+        """Offers these media files, and below them those that were edited lately.
+
+        Raises:
+            MissingMediaError: one of `files` is not there.
+        """
+        edited = [edit.clip.media for edit in self.book.all() if edit.clip.spot is None]
+        recent = list(dict.fromkeys(path for path in reversed(edited) if path and path.is_file()))
+        # The one opened last stands first.
+        for path in [*reversed(recent[:MAX_RECENT]), *reversed(files)]:
+            self.clips.open_file(path)
 
     def start_server(self) -> None:
         """Starts a server here that reads the media of the clips on offer.

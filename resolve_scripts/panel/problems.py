@@ -18,9 +18,12 @@ STEPS = {
     "VIA_TOKEN, and open VIA again",
     "MODEL_UNKNOWN": "choose another model under Settings",
     "MODEL_INTEGRITY": "copy the model's files anew, or choose another model under Settings",
-    "MEDIA_NOT_FOUND": "connect the disk, or relink the clip, and look for clips again",
     "SUBJECT_NOT_FOUND": "choose “Part of it” and name it in other words or draw a box around it, "
     "or choose “All of it”",
+}
+# The same where the server's words name no step at all.
+MISSING_STEPS = {
+    "MEDIA_NOT_FOUND": "connect the disk, or relink the clip, and look for clips again",
 }
 
 
@@ -41,4 +44,5 @@ def told_problem(reason: str, text: str) -> Problem:
     """A failure told as one text, "what; what to do", with the page's own step where it has one."""
     # The command line's options help nobody here.
     what, _, step = text.removesuffix(f"; {NEXT_STEPS.get(reason, '')}").partition("; ")
-    return Problem(reason=reason, message=what, next_step=STEPS.get(reason, step))
+    step = STEPS.get(reason) or step or MISSING_STEPS.get(reason, "")
+    return Problem(reason=reason, message=what, next_step=step)

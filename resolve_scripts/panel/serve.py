@@ -47,8 +47,8 @@ def run_panel(
         ViaClientError: the port is taken, or a file is missing.
     """
     panel = make_panel(choice, bridge, say)
-    for file in reversed(files):
-        panel.clips.open_file(file)
+    if bridge is None:
+        panel.offer_files(files)
     with _listening(port) as listener:
         keys = Keys(listener.getsockname()[1])
         server = _server(panel, keys)

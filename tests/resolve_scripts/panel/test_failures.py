@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests.conftest import ROOT
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
 from tests.resolve_scripts.panel.conftest import InResolve, MakeClip, look
 from tests.resolve_scripts.panel.test_end_to_end import set_two_steps, version, via_items
@@ -161,3 +164,19 @@ def test_an_edit_without_words_is_not_sent(
     page = open_in_resolve(Scene(clips=(shot(make_clip),))).page
     page.get_by_role("button", name="Edit the clip").click()
     expect(page.locator("#form-said")).to_contain_text("Say what to change")
+
+
+def test_a_server_that_wants_a_token_says_where_to_put_it(
+    open_in_resolve: OpenInResolve, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123456789abcdef")
+    command = [sys.executable, "-m", "tests.server.fake_engine_server", "--token-file", str(token)]
+    command += ["--state-folder", str(tmp_path / "server")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["address"]
+        page = open_in_resolve(Scene(clips=(shot(make_clip),)), address=address).page
+        expect(page.locator("#notices")).to_contain_text("VIA_TOKEN")
+        look(page, "22-server-wants-token")
+        process.terminate()
