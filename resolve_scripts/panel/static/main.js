@@ -64,7 +64,9 @@ function take(now) {
   $("place").textContent = resolve.timeline
     ? [resolve.product, resolve.project, resolve.timeline, `${shortRate(resolve.frame_rate)} fps`]
       .join(" · ") : resolve.state === "absent" ? "without Resolve" : "";
-  $("server").textContent = server.is_connected ? "Server ready" : "No server";
+  const isSilent = !server.problem || server.problem.reason === "SERVER_UNREACHABLE";
+  $("server").textContent = server.is_connected ? "Server ready"
+    : isSilent ? "No server" : "Server refuses";
   $("server").className = server.is_connected ? "server up" : "server down";
   $("start-server").hidden = Boolean(server.is_connected) || !server.can_start || isEnded;
   form.models(server.models ?? []);
@@ -131,7 +133,7 @@ async function choose(chosen) {
     return;
   }
   if (!state.server.is_connected) {
-    blank(el("p", {}, "Pictures come from the Via server, which is not running."), startButton());
+    noServer();
     return;
   }
   await showClip(() => ask(clipUrl("media")));
@@ -173,9 +175,15 @@ async function renderNow() {
   await showClip(() => ask(clipUrl("render"), {}));
 }
 
-function startButton() {
-  return el("button", { type: "button", className: "primary", on: { click: startServer } },
-    "Start the server");
+function noServer() {
+  const { can_start: canStart, problem } = state.server;
+  if (!canStart && problem) {
+    trouble({ message: problem.message, nextStep: problem.next_step });
+    return;
+  }
+  blank(el("p", {}, "Pictures come from the Via server, which is not running."), el("button", {
+    type: "button", className: "primary", on: { click: startServer },
+  }, "Start the server"));
 }
 
 async function startServer() {

@@ -66,10 +66,12 @@ export class Queue {
       "data-edit": edit.id, "data-state": edit.state,
     },
     el("span", { className: "number" }, `v${edit.version}`),
-    el("div", { className: "words" }, el("div", {}, edit.instruction, " ",
+    el("div", { className: "words" }, edit.instruction, " ",
       el("span", { className: "dim" }, `seed ${edit.seed}`)),
-    el("p", { className: edit.placed ? "good" : "dim" }, progressText(edit)), bar, problem, note),
-    el("div", { className: "actions" }, ...this.actions(edit, resolve)));
+    el("div", { className: "actions" }, ...this.actions(edit, resolve)),
+    el("div", { className: "detail" },
+      el("p", { className: edit.placed ? "good" : "dim" }, progressText(edit)),
+      bar, problem, note));
   }
 
   actions(edit, resolve) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -171,3 +172,26 @@ def look(page: Page, name: str) -> None:
     """Keeps what the page looks like, for people."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """axe-core's source, the oracle for what screen readers and keyboards would miss."""
+    require_program("node")
+    npm, folder = require_program("npm"), tmp_path_factory.mktemp("axe") / "accessibility"
+    shutil.copytree(Path(__file__).parent / "accessibility", folder)
+    install = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=120)
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barriers(page: Page, axe: str) -> list[str]:
+    """What keeps people out, by the rules of WCAG 2.2 A and AA."""
+    page.evaluate(axe)
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = page.evaluate("(rules) => axe.run({runOnly: rules})", rules)
+    return [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]

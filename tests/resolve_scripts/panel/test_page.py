@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from resolve_scripts.client import ViaClient
 from tests.conftest import ROOT
-from tests.resolve_scripts.panel.conftest import HEIGHT, WIDTH, MakeClip, look
+from tests.resolve_scripts.panel.conftest import HEIGHT, WIDTH, MakeClip, barriers, look
 from tests.resolve_scripts.panel.test_end_to_end import set_two_steps, version
 
 Open = Callable[..., Page]
@@ -122,7 +122,7 @@ def test_clicks_by_pointer_and_by_keyboard(
 
 
 def test_a_picked_candidate_leads_the_edit(
-    via_panel: Open, server: str, make_clip: MakeClip
+    via_panel: Open, server: str, make_clip: MakeClip, axe: str
 ) -> None:
     page = via_panel(make_clip("short.mov", 2))
     page.get_by_label("What shall change?").fill("make it sunset")
@@ -137,6 +137,7 @@ def test_a_picked_candidate_leads_the_edit(
     expect(page.get_by_text("Candidate 2 leads the edit")).to_be_visible()
     page.wait_for_function("[...document.images].every((image) => image.complete)")
     look(page, "33-candidates")
+    assert barriers(page, axe) == []
     with page.expect_request("**/api/edits") as sent:
         page.get_by_role("button", name="Edit the clip").click()
     root = sent.value.post_data_json["draft"]["root"]
@@ -173,7 +174,7 @@ def test_a_file_is_opened_by_its_path(via_panel: Open, make_clip: MakeClip) -> N
 
 
 def test_everything_is_reached_on_a_phone_and_by_keyboard(
-    via_panel: Open, make_clip: MakeClip
+    via_panel: Open, make_clip: MakeClip, axe: str
 ) -> None:
     page = via_panel(make_clip())
     page.set_viewport_size({"width": 390, "height": 844})
@@ -189,12 +190,7 @@ def test_everything_is_reached_on_a_phone_and_by_keyboard(
     wanted = ["close", "path", "screen", "play", "frame", "instruction", "scope", "mask"]
     wanted += ["find-words", "preview", "roots", "begin"]
     assert [one for one in dict.fromkeys(reached) if one in wanted] == wanted
-    unnamed = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, select, textarea, canvas')]
-        .filter((each) => each.offsetParent && !each.labels?.length && !each.textContent.trim()
-          && !each.getAttribute('aria-label')).map((each) => each.outerHTML)"""
-    )
-    assert unnamed == []
+    assert barriers(page, axe) == []
 
 
 def test_a_used_link_says_what_to_do(via_panel: Open, page: Page) -> None:
