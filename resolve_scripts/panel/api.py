@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +34,7 @@ Work = Callable[[Panel, Request, Values], Any]
 
 WAYS = ("track", "new_track", "take")
 MAX_JSON_BYTES = 1 << 20
+LOOK_EVERY_S = 0.25
 MAX_MATTE_BYTES = 8 << 30
 MAX_SIDE_PX = 2048
 THUMB_SIDE_PX = 240
@@ -75,12 +79,30 @@ def _answering(panel: Panel, work: Work) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         try:
             values = await _body(request) if request.method == "POST" else {}
-            found = await run_in_threadpool(work, panel, request, values)
+            async with _told_when_left(request):
+                found = await run_in_threadpool(work, panel, request, values)
         except ViaClientError as error:
             return refused(error)
         return found if isinstance(found, Response) else JSONResponse(found)
 
     return answer
+
+
+@asynccontextmanager
+async def _told_when_left(request: Request) -> AsyncIterator[None]:
+    """Sets `request.state.left` when the page stops waiting for the answer."""
+    left = request.state.left = threading.Event()
+
+    async def watch() -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(LOOK_EVERY_S)
+        left.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
 
 
 async def _body(request: Request) -> Values:
@@ -164,14 +186,15 @@ def _preview(panel: Panel, request: Request, values: Values) -> Any:
     material = panel.materials.get(_clip(panel, request), ungraded=draft.ungraded)
     first = material.frame_range[0] if material.frame_range else 0
     frame = values.get("frame")
-    return panel.looking.preview(material, draft, frame if isinstance(frame, int) else first)
+    frame = frame if isinstance(frame, int) else first
+    return panel.looking.preview(material, draft, frame, request.state.left)
 
 
 def _roots(panel: Panel, request: Request, values: Values) -> Any:
     draft = read_draft(values.get("draft"))
     draft.settings()
     material = panel.materials.get(_clip(panel, request), ungraded=draft.ungraded)
-    return {"candidates": panel.looking.roots(material, draft)}
+    return {"candidates": panel.looking.roots(material, draft, request.state.left)}
 
 
 def _picture(panel: Panel, request: Request, _values: Values) -> Any:

@@ -110,26 +110,30 @@ class Looking:
         )
         return self._read(request).picture
 
-    def preview(self, material: Material, draft: EditDraft, frame: int) -> dict[str, int]:
-        """One edited frame and its source, as numbers of the shelf.
+    def preview(
+        self, material: Material, draft: EditDraft, frame: int, stop: threading.Event
+    ) -> dict[str, int]:
+        """One edited frame and its source, as numbers of the shelf; `stop` ends the work.
 
         Raises:
             ViaClientError: the edit cannot be done.
         """
-        found = self.server.client.preview_frame(self.spec(material, draft), frame)
+        found = self.server.client.preview_frame(self.spec(material, draft), frame, stop=stop)
         return {
             "frame": frame,
             "before": self.shelf.put(found.source_png),
             "after": self.shelf.put(found.png),
         }
 
-    def roots(self, material: Material, draft: EditDraft) -> list[dict[str, object]]:
-        """Edited root frames to choose from, the best first.
+    def roots(
+        self, material: Material, draft: EditDraft, stop: threading.Event
+    ) -> list[dict[str, object]]:
+        """Edited root frames to choose from, the best first; `stop` ends the work.
 
         Raises:
             ViaClientError: the edit cannot be done.
         """
-        proposal = self.server.client.propose_roots(self.spec(material, draft), ROOTS)
+        proposal = self.server.client.propose_roots(self.spec(material, draft), ROOTS, stop=stop)
         return [
             {
                 "choice": {

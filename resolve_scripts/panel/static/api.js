@@ -14,8 +14,9 @@ const SILENT = {
   next_step: "open VIA again from Workspace > Scripts; edits go on meanwhile",
 };
 
-export async function ask(path, body) {
+export async function ask(path, body, signal) {
   const options = body === undefined ? {} : {
+    signal,
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),

@@ -103,8 +103,8 @@ function blank(...children) {
   fill($("empty"), ...children);
 }
 
-function working(text) {
-  blank(el("div", { className: "spin" }), el("p", { role: "status" }, text));
+function working(text, button = null) {
+  blank(el("div", { className: "spin" }), el("p", { role: "status" }, text), button);
   $("empty").classList.add("over");
 }
 
@@ -241,12 +241,13 @@ async function during(button, text, work) {
   ready();
   const wanted = clip;
   const hadPicture = Boolean(viewer.shown);
-  working(text);
+  const stop = new AbortController();
+  working(text, el("button", { type: "button", on: { click: () => stop.abort() } }, "Stop"));
   try {
-    const found = await work();
+    const found = await work(stop.signal);
     if (clip === wanted) return found;
   } catch (problem) {
-    form.say(problem);
+    if (problem.name !== "AbortError") form.say(problem);
     if (clip === wanted) blank();
     if (!hadPicture && clip === wanted) choose(clip);
   } finally {
@@ -265,7 +266,8 @@ const wait = "Editing one frame; a running edit goes first…";
 
 $("preview").addEventListener("click", async () => {
   const body = { draft: form.values(), frame: currentFrame() };
-  const found = await during($("preview"), wait, () => ask(clipUrl("preview"), body));
+  const found = await during($("preview"), wait,
+    (signal) => ask(clipUrl("preview"), body, signal));
   if (!found) return;
   hideCandidates();
   showPictures("Preview", form.values().instruction, found);
@@ -274,7 +276,7 @@ $("preview").addEventListener("click", async () => {
 $("roots").addEventListener("click", async () => {
   const body = { draft: { ...form.values(), root: null } };
   const found = await during($("roots"), "Editing candidates; a running edit goes first…",
-    () => ask(clipUrl("roots"), body));
+    (signal) => ask(clipUrl("roots"), body, signal));
   if (found) showCandidates(found.candidates);
 });
 

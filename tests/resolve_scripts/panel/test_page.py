@@ -121,6 +121,23 @@ def test_clicks_by_pointer_and_by_keyboard(
     ]
 
 
+def test_a_preview_is_stopped_and_the_server_is_free_again(
+    via_panel: Open, make_clip: MakeClip
+) -> None:
+    page = via_panel(make_clip())
+    page.get_by_label("What shall change?").fill("make it winter")
+    page.locator("#settings").evaluate("settings => { settings.open = true; }")
+    # Hours, if it were not stopped.
+    page.get_by_label("Steps").fill("1000")
+    page.get_by_role("button", name="Preview this frame").click()
+    look(page, "40-preview-under-way")
+    page.locator("#empty").get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Edit the clip")).to_be_enabled()
+    page.get_by_label("Steps").fill("2")
+    page.get_by_role("button", name="Preview this frame").click()
+    expect(page.get_by_role("heading", name="Preview")).to_be_visible()
+
+
 def test_a_picked_candidate_leads_the_edit(
     via_panel: Open, server: str, make_clip: MakeClip, axe: str
 ) -> None:
