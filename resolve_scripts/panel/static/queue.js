@@ -103,7 +103,8 @@ export class Queue {
 function progressText(edit) {
   if (edit.state === "finished") {
     if (edit.placed) return sentence(edit.placed);
-    return edit.result ? `Finished: ${edit.result}` : "Finished, not placed yet.";
+    if (edit.result) return `Finished: ${edit.result}`;
+    return edit.is_on_timeline ? "Finished, not placed yet." : "Finished, not saved yet.";
   }
   const parts = [STATES[edit.state]];
   if (edit.state === "running") {

@@ -161,6 +161,8 @@ export class Viewer {
       context.fillStyle = "#fffd";
       context.fillRect(edge - 1, at.top, 2, at.height);
     }
+    const isBusy = !before || Boolean(this.shown.after && !after);
+    canvas.setAttribute("aria-busy", String(isBusy));
     this.onDraw(context, at);
   }
 

@@ -170,8 +170,10 @@ def link_catcher(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
 
 def look(page: Page, name: str) -> None:
     """Keeps what the page looks like, for people."""
+    if page.locator("#screen[aria-busy=true]").count():
+        expect(page.locator("#screen")).to_have_attribute("aria-busy", "false")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="session")

@@ -199,7 +199,7 @@ def test_everything_is_reached_on_a_phone_and_by_keyboard(
     # As a script does: where Tab begins stays at the top.
     page.evaluate("document.querySelector('[name=scope][value=part]').click()")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.screenshot(path=ROOT / "build" / "panel" / "36-phone.png", full_page=True)
+    look(page, "36-phone")
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
