@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, clips_on, pool_media
+from resolve_scripts.in_resolve.clips import Clip, clips_on, delete_clips, pool_media
 from resolve_scripts.in_resolve.coordinates import pictures_for
 from resolve_scripts.in_resolve.errors import PlaceError
 from resolve_scripts.in_resolve.left_as_found import on_page
@@ -69,7 +69,7 @@ def appended(
             exact = [clip for clip in new if clip.place == wanted.place]
             if exact and len(new) == 1:
                 return exact[0]
-            _take_back(opened, new)
+            delete_clips(opened.timeline, new)
     raise PlaceError(
         f"Resolve did not put the result at {opened.timecode_at(wanted.record_start_frame)} on "
         f"the track {track_name(opened, index)} with its {wanted.frame_count} frames",
@@ -103,8 +103,3 @@ def _clip_infos(
     yield {**place, "startFrame": start, "endFrame": end}
     if is_all_of_it:
         yield place
-
-
-def _take_back(opened: OpenTimeline, clips: list[Clip]) -> None:
-    if clips:
-        opened.timeline.DeleteClips([clip.item for clip in clips])

@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import IO, Any, Protocol
 
@@ -24,7 +25,6 @@ from resolve_scripts.in_resolve.messages import (
     read_request,
     result_line,
 )
-from resolve_scripts.in_resolve.resolve_api import explained
 
 LOOK_AROUND_S = 1.0
 
@@ -166,16 +166,6 @@ def _answer_line(resolve: Any, request: Request, host: Host) -> bytes:
     try:
         return result_line(request.id, answer(resolve, request.call, request.arguments, host))
     except BridgeError as error:
+        if error.reason == BridgeError.reason:
+            traceback.print_exc()  # a fault of Via: the console has what a report needs
         return error_line(request.id, error)
-    except Exception as error:  # Resolve's proxies fail in ways of their own, all of them visible
-        return error_line(request.id, _unforeseen(error, resolve))
-
-
-def _unforeseen(error: Exception, resolve: Any) -> BridgeError:
-    return explained(
-        BridgeError(
-            f"Resolve did not do what Via expected ({type(error).__name__}: {error})",
-            next_step="close any dialog in Resolve and try again; if it stays so, report it",
-        ),
-        resolve,
-    )

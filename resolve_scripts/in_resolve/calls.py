@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from resolve_scripts.in_resolve.describe import describe
-from resolve_scripts.in_resolve.errors import MessageError
+from resolve_scripts.in_resolve.errors import BridgeError, MessageError
 from resolve_scripts.in_resolve.export import ROUTES, export_clip, export_still
 from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.list_clips import list_clips
 from resolve_scripts.in_resolve.open_timeline import open_timeline
 from resolve_scripts.in_resolve.place import WAYS, place_clip
 from resolve_scripts.in_resolve.placement import Placement
+from resolve_scripts.in_resolve.resolve_api import explained
 from resolve_scripts.in_resolve.tags import Tags
 
 FINDING_WAYS = ("auto", "selection", "marks", "playhead", "color", "markers")
@@ -33,7 +34,19 @@ def answer(resolve: Any, call: str, arguments: dict[str, Any], host: Host) -> di
             next_step="install Via's menu entries again: `via resolve install`",
             reason="UNKNOWN_CALL",
         )
-    return carry_out(resolve, arguments, host)
+    try:
+        return carry_out(resolve, arguments, host)
+    except BridgeError as error:
+        raise explained(error, resolve) from error
+    except Exception as error:  # Resolve's proxies fail in ways of their own, all of them visible
+        raise explained(_unforeseen(error), resolve) from error
+
+
+def _unforeseen(error: Exception) -> BridgeError:
+    return BridgeError(
+        f"Resolve did not do what Via expected ({type(error).__name__}: {error})",
+        next_step="close any dialog in Resolve and try again; if it stays so, report it",
+    )
 
 
 def _describe(resolve: Any, _arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
@@ -86,8 +99,10 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[st
 
 
 def _focus(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[str, Any]:
-    opened = open_timeline(resolve)
-    opened.timeline.SetCurrentTimecode(opened.timecode_at(_frames(arguments, "frame")))
+    frame, opened = _frames(arguments, "frame"), open_timeline(resolve)
+    if not opened.move_playhead(frame):
+        resolve.OpenPage("edit")
+        opened.move_playhead(frame)
     return {}
 
 

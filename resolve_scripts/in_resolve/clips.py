@@ -150,6 +150,13 @@ def find_clip(opened: OpenTimeline, unique_id: str) -> Clip:
     )
 
 
+def delete_clips(timeline: Any, clips: list[Clip]) -> None:
+    """Takes items off the timeline; the first try of some builds does nothing."""
+    items = [clip.item for clip in clips]
+    if items and not timeline.DeleteClips(items):
+        timeline.DeleteClips(items)
+
+
 def media_of(clip: Clip) -> Media:
     """What the media pool says of a clip."""
     return pool_media(clip.pool_item)

@@ -8,15 +8,16 @@ from typing import Any
 
 from resolve_scripts.in_resolve.clips import Clip, Media, find_clip, media_frames, media_of
 from resolve_scripts.in_resolve.coordinates import overlap
-from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
+from resolve_scripts.in_resolve.errors import ClipRefusedError, ExportError
 from resolve_scripts.in_resolve.host import Host
-from resolve_scripts.in_resolve.left_as_found import kept_playhead
+from resolve_scripts.in_resolve.left_as_found import kept_playhead, on_page
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.render import render_range
-from resolve_scripts.in_resolve.resolve_api import ask, explained
-from resolve_scripts.in_resolve.routes import check_editable, route_of
+from resolve_scripts.in_resolve.resolve_api import ask
+from resolve_scripts.in_resolve.routes import check_editable, is_retimed, route_of
 
 ROUTES = ("auto", "media", "render")
+PAGES_WITH_PLAYHEAD = ("cut", "edit", "color", "fairlight", "deliver")
 
 
 def export_clip(
@@ -45,10 +46,7 @@ def export_clip(
     _check_folder(folder)
     # Handles lie outside the cut: the timeline shows the neighbours there.
     shown = overlap(wanted, clip.place) or clip.place
-    try:
-        path = render_range(opened, clip, shown, folder, host)
-    except BridgeError as error:
-        raise explained(error, resolve) from error
+    path = render_range(opened, clip, shown, folder, host)
     return {
         "route": "render",
         "path": str(path),
@@ -68,17 +66,16 @@ def export_still(resolve: Any, *, frame: int, folder: Path) -> dict[str, Any]:
     opened = open_timeline(resolve)
     _check_folder(folder)
     path = folder / f"via_still_{frame}_{uuid.uuid4().hex[:8]}.png"
-    with kept_playhead(opened.timeline):
-        opened.timeline.SetCurrentTimecode(opened.timecode_at(frame))
+    page = resolve.GetCurrentPage()
+    seen_on = page if page in PAGES_WITH_PLAYHEAD else "edit"
+    with on_page(resolve, seen_on), kept_playhead(opened.timeline):
+        opened.move_playhead(frame)
         ask(opened.project, "ExportCurrentFrameAsStill", str(path))
     if not path.is_file():
-        raise explained(
-            ExportError(
-                f"Resolve made no picture of frame {frame}",
-                next_step="open the Edit page, then try again",
-                reason="STILL_FAILED",
-            ),
-            resolve,
+        raise ExportError(
+            f"Resolve made no picture of frame {frame}",
+            next_step="open the Edit page, then try again",
+            reason="STILL_FAILED",
         )
     return {"path": str(path)}
 
@@ -107,6 +104,12 @@ def _with_handles(
 def _from_media(
     opened: OpenTimeline, clip: Clip, media: Media, wanted: tuple[int, int]
 ) -> dict[str, Any]:
+    if is_retimed(clip, media):
+        raise ClipRefusedError(
+            f"the speed of {clip.name} is changed, so its media file has other frames",
+            next_step="let Resolve render it instead of reading its source",
+            reason="CLIP_IS_RETIMED",
+        )
     frames = media_frames(clip, media, wanted, opened.frame_rate)
     if frames is None or media.path is None or media.is_compound or media.is_sequence:
         raise ClipRefusedError(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, clips_on
+from resolve_scripts.in_resolve.clips import Clip, clips_on, delete_clips
 from resolve_scripts.in_resolve.errors import ExportError
 from resolve_scripts.in_resolve.left_as_found import on_page
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline
@@ -54,9 +54,7 @@ def _copy_without(opened: OpenTimeline, others: list[int]) -> Iterator[Any]:
         copied = replace(opened, timeline=copy)
         opened.project.SetCurrentTimeline(copy)
         with on_page(opened.resolve, "edit"):
-            items = [one.item for index in others for one in clips_on(copied, index)]
-            if items:
-                copy.DeleteClips(items)
+            delete_clips(copy, [one for index in others for one in clips_on(copied, index)])
         yield copy
     finally:
         opened.project.SetCurrentTimeline(opened.timeline)

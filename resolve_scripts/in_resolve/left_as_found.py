@@ -60,11 +60,11 @@ def kept_marks(timeline: Any) -> Iterator[None]:
     if not can(timeline, "GetMarkInOut"):
         yield
         return
-    before = (timeline.GetMarkInOut() or {}).get("video") or {}
+    before = timeline.GetMarkInOut() or {}
     try:
         yield
     finally:
-        if "in" in before and "out" in before:
-            timeline.SetMarkInOut(before["in"], before["out"], "video")
-        else:
-            timeline.ClearMarkInOut("video")
+        timeline.ClearMarkInOut("all")
+        for kind, marks in before.items():
+            if "in" in marks and "out" in marks:
+                timeline.SetMarkInOut(marks["in"], marks["out"], kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, Media, media_frames, media_of
+from resolve_scripts.in_resolve.clips import Clip, Media, all_clips, media_frames, media_of
 from resolve_scripts.in_resolve.errors import BridgeError
 from resolve_scripts.in_resolve.find import (
     Found,
@@ -13,7 +13,7 @@ from resolve_scripts.in_resolve.find import (
     instructions_on_timeline,
 )
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
-from resolve_scripts.in_resolve.routes import check_editable, route_of
+from resolve_scripts.in_resolve.routes import check_editable, is_retimed, route_of
 from resolve_scripts.in_resolve.via_tracks import Version, all_versions, track_name, versions_of
 
 
@@ -27,6 +27,7 @@ def list_clips(resolve: Any, *, by: str, color: str | None) -> dict[str, Any]:
     by, found = clips_by(opened, by=by, color=color)
     versions, instructions = all_versions(opened), instructions_on_timeline(opened)
     names = {index: track_name(opened, index) for index in opened.tracks()}
+    known_ids = {clip.id for clip in all_clips(opened)}
     shown = []
     for one in found:
         shown.append(
@@ -35,7 +36,7 @@ def list_clips(resolve: Any, *, by: str, color: str | None) -> dict[str, Any]:
                 **_media_shown(opened, one),
                 "instruction": _instruction(one, instructions),
                 "takes": round(one.clip.item.GetTakesCount() or 0),
-                "versions": [_version(each) for each in versions_of(one.clip, versions)],
+                "versions": [_version(each) for each in versions_of(one.clip, versions, known_ids)],
             }
         )
     return {"by": by, "clips": shown}
@@ -64,7 +65,9 @@ def _place_shown(opened: OpenTimeline, one: Found, track: str) -> dict[str, Any]
 
 def _media_shown(opened: OpenTimeline, one: Found) -> dict[str, Any]:
     clip, media = one.clip, media_of(one.clip)
-    frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
+    frames = None
+    if not is_retimed(clip, media):
+        frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
     route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
     return {
         "media_path": media.path,

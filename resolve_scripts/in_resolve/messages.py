@@ -29,7 +29,8 @@ list_clips {by: "auto"|"selection"|"marks"|"playhead"|"color"|"markers", color?}
         route: "media"|"render", route_reason, refusal, instruction, takes, versions}]}
         `by` is the way that was used in the end. `frame_range` is the part to edit: the clip, or
         what of it lies between the marks. `media_frame_range` counts from the file's first picture
-        at the media's own rate and covers `frame_range`. `instruction` is the text of a "VIA:"
+        at the media's own rate and covers `frame_range`; null where one file does not show it, as
+        with a changed speed. `instruction` is the text of a "VIA:"
         marker. `versions` are results that lie on the timeline already:
         [{job, instruction, seed, version, item_id, take_index, is_shown}].
 

@@ -11,7 +11,6 @@ from resolve_scripts.in_resolve.errors import NotAnsweringError, NothingOpenErro
 from resolve_scripts.in_resolve.resolve_api import (
     OPEN_DIALOG_STEP,
     check_awake,
-    explained,
     whole,
 )
 
@@ -65,6 +64,12 @@ class OpenTimeline:
         """Indices of the video tracks, from 1 at the bottom."""
         return range(1, whole(self.timeline.GetTrackCount("video"), "how many tracks it has") + 1)
 
+    def move_playhead(self, frame: int) -> bool:
+        """Moves the playhead; False on pages without one, such as Media and Fusion."""
+        timecode = self.timecode_at(frame)
+        self.timeline.SetCurrentTimecode(timecode)
+        return bool(self.timeline.GetCurrentTimecode() == timecode)
+
     def playhead_frame(self) -> int | None:
         """Absolute frame under the playhead."""
         return self.frame_at(str(self.timeline.GetCurrentTimecode()))
@@ -91,12 +96,9 @@ def open_timeline(resolve: Any) -> OpenTimeline:
     setting = timeline.GetSetting("timelineFrameRate")
     frame_rate = rate_of(setting)
     if frame_rate is None:
-        raise explained(
-            NotAnsweringError(
-                f"Resolve does not say the timeline's frame rate (it says {setting!r})",
-                next_step=OPEN_DIALOG_STEP,
-            ),
-            resolve,
+        raise NotAnsweringError(
+            f"Resolve does not say the timeline's frame rate (it says {setting!r})",
+            next_step=OPEN_DIALOG_STEP,
         )
     start_timecode = str(timeline.GetStartTimecode() or "01:00:00:00")
     return OpenTimeline(

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from resolve_scripts.in_resolve.append import appended, pictures_shown
-from resolve_scripts.in_resolve.clips import Clip, clips_on, find_clip
+from resolve_scripts.in_resolve.clips import Clip, all_clips, clips_on, find_clip
 from resolve_scripts.in_resolve.errors import BridgeError, PlaceError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline, open_timeline
 from resolve_scripts.in_resolve.placement import Placement
-from resolve_scripts.in_resolve.resolve_api import explained
 from resolve_scripts.in_resolve.result_media import result_pool_item
 from resolve_scripts.in_resolve.tags import tag_item
 from resolve_scripts.in_resolve.via_tracks import (
@@ -36,13 +35,10 @@ def place_clip(resolve: Any, wanted: Placement) -> dict[str, Any]:
     opened = open_timeline(resolve)
     source = find_clip(opened, wanted.clip_id)
     _check_file(wanted)
-    try:
-        earlier = _earlier_result(opened, source, wanted) if wanted.way == "take" else None
-        if earlier is not None:
-            return _as_take(opened, source, earlier, wanted)
-        return _on_track(opened, source, wanted)
-    except BridgeError as error:
-        raise explained(error, resolve) from error
+    earlier = _earlier_result(opened, source, wanted) if wanted.way == "take" else None
+    if earlier is not None:
+        return _as_take(opened, source, earlier, wanted)
+    return _on_track(opened, source, wanted)
 
 
 def _check_file(wanted: Placement) -> None:
@@ -56,9 +52,10 @@ def _check_file(wanted: Placement) -> None:
 
 def _earlier_result(opened: OpenTimeline, source: Clip, wanted: Placement) -> Clip | None:
     """The result that a take can be added to: the topmost of this clip at this place."""
+    known_ids = {clip.id for clip in all_clips(opened)}
     earlier = [
         version.clip
-        for version in versions_of(source, all_versions(opened))
+        for version in versions_of(source, all_versions(opened), known_ids)
         if version.clip.place == wanted.place
     ]
     return earlier[-1] if earlier else None

@@ -23,6 +23,8 @@ from resolve_scripts.in_resolve.open_timeline import OpenTimeline
 from resolve_scripts.in_resolve.resolve_api import OPEN_DIALOG_STEP
 
 POLL_S = 0.2
+# Right after the start Resolve may not say yet that it renders.
+ENDED_S = 3.0
 # A whole render may take long; no sign of progress for so long means that it hangs.
 STUCK_S = 600.0
 
@@ -70,7 +72,7 @@ def _run_job(project: Any, host: Host) -> None:
 
 def _wait(project: Any, job: str, host: Host) -> None:
     """Until the job ends; its status word is translated, so error and percentage decide."""
-    percent, quiet_s = -1, 0.0
+    percent, quiet_s, ended_s = -1, 0.0, 0.0
     while True:
         is_running = project.IsRenderingInProgress()
         status = project.GetRenderJobStatus(job) or {}
@@ -81,7 +83,8 @@ def _wait(project: Any, job: str, host: Host) -> None:
                 next_step="render the range once on the Deliver page to see the same error",
                 reason="RENDER_FAILED",
             )
-        if now >= 100 or not is_running:
+        ended_s = 0.0 if is_running else ended_s + POLL_S
+        if not is_running and (now >= 100 or ended_s > ENDED_S):
             return
         if host.is_cancelled():
             project.StopRendering()

@@ -40,9 +40,9 @@ def _imported(opened: OpenTimeline, path: str) -> Any:
     if known is not None:
         return known
     with in_folder(opened.media_pool, folder):
-        opened.media_pool.ImportMedia([path])
+        told = opened.media_pool.ImportMedia([path]) or [None]
     # The call may return nothing for a file it knows; what lies in the bin counts.
-    imported = _in_bin(folder, path)
+    imported = _in_bin(folder, path) or told[0]
     if imported is None:
         raise PlaceError(
             f"Resolve cannot import {path}",
@@ -60,7 +60,11 @@ def _in_bin(folder: Any, path: str) -> Any:
 
 
 def _same_path(one: Any, other: str) -> bool:
-    return bool(one) and Path(str(one)) == Path(other)
+    """Whether two paths lead to one file; Resolve may spell accents and links in its own way."""
+    try:
+        return bool(one) and Path(str(one)).samefile(other)
+    except OSError:
+        return False
 
 
 def _via_bin(media_pool: Any) -> Any:

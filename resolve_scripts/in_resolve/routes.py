@@ -96,16 +96,19 @@ def _other_rate(media: Media, timeline_rate: Fraction) -> str | None:
 
 def _changed(clip: Clip, media: Media) -> str | None:
     """Why the viewer shows something else than the file."""
-    if _is_retimed(clip, media):
+    if is_retimed(clip, media):
         return "its speed is changed"
     if _is_transformed(clip.item):
         return "it is moved, scaled, cropped or flipped"
     if clip.item.GetFusionCompCount():
         return "it has a Fusion composition"
-    return "it is graded" if _may_be_graded(clip.item) else None
+    if not can(clip.item, "GetNodeGraph"):
+        return "this version of Resolve does not tell whether it is graded"
+    return "it is graded" if _is_graded(clip.item) else None
 
 
-def _is_retimed(clip: Clip, media: Media) -> bool:
+def is_retimed(clip: Clip, media: Media) -> bool:
+    """Whether it shows its media faster, slower or backwards."""
     if can(clip.item, "GetSpeed"):
         speed = clip.item.GetSpeed()
         if isinstance(speed, (int, float)) and not isinstance(speed, bool):
@@ -138,10 +141,8 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _may_be_graded(item: Any) -> bool:
-    """Whether a node does something; builds that do not show their nodes may well have a grade."""
-    if not can(item, "GetNodeGraph"):
-        return True
+def _is_graded(item: Any) -> bool:
+    """Whether a node does something."""
     graph = item.GetNodeGraph()
     if graph is None:
         return False

@@ -54,9 +54,18 @@ def all_versions(opened: OpenTimeline) -> list[Version]:
     return found
 
 
-def versions_of(clip: Clip, versions: list[Version]) -> list[Version]:
-    """Those made from a clip, wherever it was moved, or lying exactly over it."""
-    return [one for one in versions if one.tags.clip_id == clip.id or one.clip.place == clip.place]
+def versions_of(clip: Clip, versions: list[Version], known_ids: set[str]) -> list[Version]:
+    """Those made from a clip, wherever it was moved.
+
+    In a copy of a timeline all ids are new: what was made from a clip that is not here belongs to
+    the one it lies exactly over.
+    """
+    return [
+        one
+        for one in versions
+        if one.tags.clip_id == clip.id
+        or (one.tags.clip_id not in known_ids and one.clip.place == clip.place)
+    ]
 
 
 def _versions_in(clip: Clip) -> list[Version]:

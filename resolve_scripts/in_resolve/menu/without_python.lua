@@ -20,6 +20,10 @@ end
 local function main()
   print(WHY)
   local owner = resolve or (Resolve and Resolve())
+  if not owner then
+    print("VIA: this menu gave no Resolve to talk to; start Resolve anew, then try again.")
+    return
+  end
   local json = dofile(MENU_FOLDER .. "/json.lua")
   local serve = dofile(MENU_FOLDER .. "/mailbox.lua")
   math.randomseed(os.time())

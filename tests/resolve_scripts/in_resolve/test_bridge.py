@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolve_scripts.in_resolve.bridge import serve
+from resolve_scripts.in_resolve.calls import FINDING_WAYS
+from resolve_scripts.in_resolve.place import WAYS
 from resolve_scripts.in_resolve.workstation import Workstation, workstation_environment
 from resolve_scripts.resolve_menu.entries import REPEAT
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
 from tests.resolve_scripts.fake_resolve.session import menu_session
+from tests.resolve_scripts.in_resolve.conftest import Movie
 
 SCENE = Scene(
     clips=(
@@ -47,13 +50,47 @@ arguments = st.dictionaries(
     json_values | st.sampled_from([FAKE.item().id, "auto", "markers", "render", "media", 86400]),
     max_size=4,
 )
-requests = st.fixed_dictionaries(
+frames = st.integers(-5, 2**60) | st.integers(86390, 86450)
+ranges = st.lists(frames, min_size=2, max_size=2)
+ids = st.just(FAKE.item().id) | st.just(FAKE.item(2).id) | st.text(max_size=3)
+paths = st.text(max_size=8) | st.sampled_from(["/", "/dev/null", "/no/such", "a\0b"])
+likely = {
+    "list_clips": {"by": st.sampled_from(FINDING_WAYS), "color": st.text(max_size=3)},
+    "export_clip": {
+        "id": ids,
+        "folder": paths,
+        "frame_range": ranges | st.none(),
+        "handles_frames": frames,
+        "route": st.sampled_from(["auto", "media", "render"]),
+    },
+    "export_still": {"frame": frames, "folder": paths},
+    "place_clip": {
+        "id": ids,
+        "path": paths,
+        "record_start_frame": frames,
+        "frame_count": frames,
+        "as": st.sampled_from(WAYS),
+    },
+    "focus": {"frame": frames},
+    "describe": {},
+}
+well_formed = st.sampled_from(sorted(likely)).flatmap(
+    lambda call: st.fixed_dictionaries(
+        {
+            "id": st.integers(0, 99),
+            "call": st.just(call),
+            "arguments": st.fixed_dictionaries(likely[call]),
+        }
+    )
+)
+wild = st.fixed_dictionaries(
     {
         "id": st.integers(0, 99),
         "call": st.sampled_from(CALLS) | st.text(max_size=6),
         "arguments": arguments,
     }
-).map(lambda one: json.dumps(one).encode())
+)
+requests = (well_formed | wild).map(lambda one: json.dumps(one).encode())
 broken = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b" "))
 half = requests.map(lambda line: line[: len(line) // 2])
 lines = st.lists(requests | broken | half, max_size=5)
@@ -88,7 +125,46 @@ def test_any_sequence_of_messages_is_answered_line_by_line(lines: list[bytes], t
         assert answer["id"] is None or answer["id"] == json.loads(line)["id"]
         if "error" in answer:
             assert set(answer["error"]) == {"reason", "message", "next_step"}
+            assert answer["error"]["reason"] != "BRIDGE_FAILED"
     assert FAKE.timeline.video[0].items[0].id == FAKE.item().id
+
+
+def test_a_running_export_tells_its_progress_and_can_be_cancelled(
+    movie: Movie, tmp_path: Path
+) -> None:
+    fake = build(replace(SCENE, clips=(ClipAt(media=str(movie("24", 48))),)))
+    reading, writing = os.pipe()
+
+    def send(message: dict[str, Any]) -> None:
+        os.write(writing, json.dumps(message).encode() + b"\n")
+
+    class Closing(Kept):
+        """Closes the bridge once the export is answered."""
+
+        def send(self, line: bytes) -> bool:
+            super().send(line)
+            if self.messages[-1].get("id") == 1 and "event" not in self.messages[-1]:
+                send({"id": 3, "call": "close"})
+            return True
+
+    def sleep(_seconds: float) -> None:
+        job = fake.project.jobs[str(fake.project.running)]
+        if job.percent == 40:
+            send({"id": 2, "call": "cancel", "arguments": {"id": 1}})
+        job.percent = 41  # it never gets further
+
+    arguments = {"id": fake.item().id, "folder": str(tmp_path), "route": "render"}
+    send({"id": 1, "call": "export_clip", "arguments": arguments})
+    partner = Closing()
+    with os.fdopen(reading, "rb") as stream:
+        serve(fake.resolve, stream, partner, sleep=sleep)
+        os.close(writing)
+    progress = {"event": "progress", "id": 1, "stage": "rendering", "percent": 40}
+    assert progress in partner.messages
+    (answered,) = [one for one in partner.messages if one.get("id") == 1 and "event" not in one]
+    assert answered["error"]["reason"] == "CANCELLED"
+    assert fake.project.running is None
+    assert list(fake.project.jobs) == []
 
 
 def child(lines: list[bytes], folder: Path) -> list[str]:
@@ -144,10 +220,11 @@ def test_lines_of_ten_megabytes_and_broken_ones_are_survived(tmp_path: Path) -> 
 
 def waiting(folder: Path, *, stubborn: bool = False) -> list[str]:
     """Command of a process that says it is there and waits for the end of its stdin."""
+    os.mkfifo(folder / "there")
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN);" if stubborn else ""
-    wait = "time.sleep(60)" if stubborn else "sys.stdin.buffer.read()"
+    wait = "signal.pause()" if stubborn else "sys.stdin.buffer.read()"
     code = (
-        f"import os, pathlib, signal, sys, time;{ignore}"
+        f"import os, pathlib, signal, sys;{ignore}"
         f"pathlib.Path({str(folder / 'there')!r}).write_text(str(os.getpid()));"
         'sys.stdout.write(\'{"id": 1, "call\'); sys.stdout.flush();'
         f"{wait}"
@@ -155,14 +232,9 @@ def waiting(folder: Path, *, stubborn: bool = False) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def pid_of(folder: Path, deadline_s: float = 60) -> int:
-    """Process id that the waiting process wrote."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if (folder / "there").exists() and (text := (folder / "there").read_text()):
-            return int(text)
-        time.sleep(0.02)
-    raise AssertionError("the workstation process did not start")
+def pid_of(folder: Path) -> int:
+    """Process id that the waiting process tells once it is there."""
+    return int((folder / "there").read_text())
 
 
 def assert_gone(process_id: int) -> None:

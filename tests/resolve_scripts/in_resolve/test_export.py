@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from resolve_scripts.in_resolve.calls import answer
-from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError, ExportError
+from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError
 from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.movie_frames import movie_frames
 from tests.resolve_scripts.fake_resolve.build import FakeResolve, build
 from tests.resolve_scripts.fake_resolve.scene import ClipAt, Scene
-from tests.resolve_scripts.in_resolve.conftest import Movie, ask, numbers_in
+from tests.resolve_scripts.in_resolve.conftest import STEP, Movie, ask, numbers_in
 
 
 @pytest.fixture
@@ -24,6 +26,11 @@ def scene(movie: Movie) -> Scene:
     clip = ClipAt(media=str(movie("24", 48)), start=10, frame_count=20, source_start=8)
     above = ClipAt(media=str(movie("24", 40)), start=0, frame_count=40, track=2)
     return Scene(clips=(clip, above), page="color", marks=(3, 30), width=64, height=36, playhead=5)
+
+
+def grey_number(path: Path) -> int:
+    """The number that a still picture says."""
+    return int(np.asarray(Image.open(path)).mean() / STEP)
 
 
 def kept(fake: FakeResolve) -> dict[str, Any]:
@@ -92,15 +99,16 @@ def test_a_failed_render_is_explained_and_all_is_put_back(
         is_cancelled=lambda: failing == "cancelled",
     )
     arguments = {"id": fake.item().id, "folder": str(tmp_path), "route": "render"}
-    with pytest.raises((ExportError, ZeroDivisionError)) as told:
+    with pytest.raises(BridgeError) as told:
         answer(fake.resolve, "export_clip", arguments, host)
     reasons = {
         "render_error": "RENDER_FAILED",
         "short": "RENDER_INCOMPLETE",
         "no codec": "RENDER_CODEC_MISSING",
         "cancelled": "CANCELLED",
+        "raises": "BRIDGE_FAILED",
     }
-    assert getattr(told.value, "reason", None) == reasons.get(failing)
+    assert told.value.reason == reasons[failing]
     after = kept(fake)
     if failing == "no codec":  # that machine cannot set the editor's codec either
         before.pop("codec"), after.pop("codec")
@@ -117,13 +125,14 @@ def test_what_is_seen_decides_the_way_out(movie: Movie) -> None:
         (replace(plain, speed=2.0), "render", "speed"),
         (replace(plain, media=str(movie("25", 48))), "render", "rates"),
         (replace(plain, media=None, kind="compound"), "render", "compound"),
+        (replace(plain, media="/m/a.braw", media_rate="24"), "render", "raw"),
     ]
     for clip, route, why in expected:
         fake = build(Scene(clips=(clip,)))
         (listed,) = ask(fake, "list_clips", by="playhead")["clips"]
         assert (listed["route"], why in listed["route_reason"]) == (route, True), why
-    old = build(Scene(clips=(plain,), version=(18, 5, 1)))
-    assert ask(old, "list_clips")["clips"][0]["route"] == "render"
+    (old,) = ask(build(Scene(clips=(plain,), version=(18, 5, 1))), "list_clips")["clips"]
+    assert (old["route"], "this version" in old["route_reason"]) == ("render", True)
 
 
 def test_the_source_is_given_with_its_handles_as_far_as_there_are_any(movie: Movie) -> None:
@@ -179,11 +188,24 @@ def test_a_range_outside_the_clip_is_refused(scene: Scene, tmp_path: Path) -> No
     assert told.value.reason == "RANGE_OUTSIDE_CLIP"
 
 
-def test_a_still_shows_the_frame_and_the_playhead_stays(scene: Scene, tmp_path: Path) -> None:
-    fake = build(scene)
+@pytest.mark.parametrize("page", ["color", "media", "fusion"])
+def test_a_still_shows_the_frame_and_the_playhead_stays(
+    page: str, scene: Scene, tmp_path: Path
+) -> None:
+    fake = build(replace(scene, page=page, clips=scene.clips[:1]))
     told = ask(fake, "export_still", frame=86412, folder=str(tmp_path))
     assert Path(told["path"]).read_bytes().startswith(b"\x89PNG")
-    assert fake.timeline.playhead == 5
+    assert grey_number(Path(told["path"])) == 10
+    assert (fake.timeline.playhead, fake.api.page) == (5, page)
+
+
+def test_a_changed_speed_is_not_read_from_the_source(movie: Movie) -> None:
+    clip = ClipAt(media=str(movie("24", 48)), frame_count=20, speed=2.0)
+    fake = build(Scene(clips=(clip,)))
+    assert ask(fake, "list_clips")["clips"][0]["media_frame_range"] is None
+    with pytest.raises(ClipRefusedError) as told:
+        ask(fake, "export_clip", id=fake.item().id, folder="/", route="media")
+    assert told.value.reason == "CLIP_IS_RETIMED"
 
 
 @pytest.mark.parametrize("name", ["man-skiing.mp4", "wolf.mp4", "realshort.mp4", "cockatoo.mp4"])

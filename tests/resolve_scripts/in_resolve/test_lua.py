@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from resolve_scripts.resolve_menu.mailbox import Mailbox, RemoteObject
 from tests.conftest import require_program
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.lua_session import lua_session
@@ -154,6 +154,8 @@ def test_the_entry_explains_itself_in_the_console(lua: str, scene: Scene, tmp_pa
 
 
 def waiting_line(tmp_path: Path) -> str:
+    """Shell line: the mailbox's bridge with a panel that only waits; its process id in `pid`."""
+    os.mkfifo(tmp_path / "pid")
     code = (
         "import os, sys; from pathlib import Path;"
         "from resolve_scripts.resolve_menu.entries import this_installation;"
@@ -166,19 +168,10 @@ def waiting_line(tmp_path: Path) -> str:
     return f"cd {shlex.quote(str(ROOT))} && {command} @SESSION@ >{tmp_path}/err 2>&1 </dev/null &"
 
 
-def pid_in(path: Path) -> int:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if path.exists() and (text := path.read_text()):
-            return int(text)
-        time.sleep(0.02)
-    raise AssertionError("the bridge did not start")
-
-
 def test_a_closed_resolve_ends_via_and_leaves_nothing(scene: Scene, tmp_path: Path) -> None:
     lua = require_program("lua5.1")
     with lua_session(lua, scene, tmp_path, command=waiting_line(tmp_path)) as session:
-        process = psutil.Process(pid_in(tmp_path / "pid"))
+        process = psutil.Process(int((tmp_path / "pid").read_text()))
         os.kill(session.process.pid, signal.SIGKILL)
         session.process.wait(30)
         children = process.children(recursive=True)
@@ -225,7 +218,7 @@ def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
     lua = require_program("luajit")
     line = waiting_line(tmp_path)
     with lua_session(lua, scene, tmp_path, command=line, silent_polls=100) as session:
-        process = psutil.Process(pid_in(tmp_path / "pid"))
+        process = psutil.Process(int((tmp_path / "pid").read_text()))
         children = process.children(recursive=True)
         process.kill()
         assert session.process.wait(60) == 0
@@ -233,3 +226,24 @@ def test_a_killed_via_ends_the_entry(scene: Scene, tmp_path: Path) -> None:
         assert "does not answer" in session.process.stdout.read()
         psutil.wait_procs(children, timeout=30)
         assert not [child for child in children if child.is_running()]
+
+
+def test_what_fails_in_lua_fails_as_in_python(lua: str, scene: Scene, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "session")
+    line = f"echo @SESSION@ > {tmp_path / 'session'} &"
+    with lua_session(lua, scene, tmp_path, command=line) as session:
+        name = (tmp_path / "session").read_text().strip()
+        mailbox = Mailbox(session.installed.mailbox_folder, name)
+        with mailbox.kept_alive():
+            resolve = RemoteObject(mailbox, 0)
+            assert resolve.GetProductName() == "DaVinci Resolve Studio"
+            with pytest.raises(TypeError, match="nil value"):
+                resolve.NoSuchCall()
+            with pytest.raises(TypeError):
+                mailbox.ask(do="call", object=99, method="GetName", arguments=[])
+            with pytest.raises(TypeError):
+                mailbox.ask(do="no such thing")
+            assert resolve.GetCurrentPage() == "edit"
+            assert mailbox.ask(do="close") is None
+        assert session.process.wait(30) == 0
+        assert list(session.installed.mailbox_folder.iterdir()) == []

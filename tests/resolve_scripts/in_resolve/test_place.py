@@ -116,6 +116,20 @@ def test_repeats_stack_as_tracks_and_show_as_versions(scene: Scene, movie: Movie
     ]
 
 
+def test_versions_are_those_of_the_clip_also_in_a_copy_of_the_timeline(
+    scene: Scene, movie: Movie
+) -> None:
+    over = replace(scene.clips[0], track=2, name="over")
+    fake = build(replace(scene, clips=(scene.clips[0], over), marks=(10, 33)))
+    place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    clips = ask(fake, "list_clips", by="marks")["clips"]
+    assert [len(clip["versions"]) for clip in clips] == [1, 0]
+    fake.timeline.DuplicateTimeline("next cut")
+    first, _ = ask(fake, "list_clips", by="marks")["clips"]
+    assert first["id"] not in {clip["id"] for clip in clips}
+    assert [version["job"] for version in first["versions"]] == ["jobs/1"]
+
+
 def test_a_take_joins_the_earlier_result_and_is_shown(scene: Scene, movie: Movie) -> None:
     fake = build(scene)
     first, second, third = (movie("24", count) for count in (24, 25, 26))
@@ -236,3 +250,20 @@ def test_pictures_of_the_source_keep_its_colour_space(
     result = fake.track("VIA").items[0].pool_item
     assert result is not None
     assert ("Input Color Space" in result.properties) == (route == "media")
+
+
+@pytest.mark.parametrize("shift", [1, -86410])
+def test_what_resolve_puts_elsewhere_is_taken_back(shift: int, scene: Scene, movie: Movie) -> None:
+    fake = build(scene)
+    append = fake.project.pool.AppendToTimeline
+
+    def elsewhere(infos: list[dict[str, Any]]) -> Any:
+        return append([{**one, "recordFrame": one["recordFrame"] + shift} for one in infos])
+
+    fake.project.pool.AppendToTimeline = elsewhere  # type: ignore[method-assign, assignment]
+    with pytest.raises(PlaceError) as told:
+        place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    assert told.value.reason == "PLACED_WRONG"
+    assert "01:00:00:10" in told.value.message
+    assert [track.name for track in fake.timeline.video] == ["Video 1", "Titles"]
+    assert [len(track.items) for track in fake.timeline.video] == [1, 1]
