@@ -13,6 +13,9 @@ from resolve_scripts.panel.bridge_link import RENDER_DEADLINE_S, Bridge, closed
 from resolve_scripts.panel.clips import Clip
 from resolve_scripts.panel.edit_book import Material
 
+# Another panel may have rendered it just now.
+KEPT_S = 24 * 3600.0
+
 
 class Materials:
     """Finds the file for each clip; what Resolve rendered once is used again.
@@ -60,6 +63,13 @@ class Materials:
                 with self._told(clip):
                     found = self._rendered[_place(clip)] = self._render(clip)
             return found
+
+    def clean(self, used: set[Path], *, now_s: float) -> None:
+        """Removes what Resolve rendered for edits that are remembered no more."""
+        for path in self._folder.glob("*"):
+            is_old = now_s - path.stat().st_mtime > KEPT_S
+            if path.is_file() and is_old and path not in used:
+                path.unlink(missing_ok=True)
 
     def _render(self, clip: Clip) -> Material:
         if clip.spot is None:

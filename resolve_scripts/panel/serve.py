@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,8 @@ def run_panel(
     panel = make_panel(choice, bridge, say)
     if bridge is None:
         panel.offer_files(files)
+    used = {edit.material.path for edit in panel.book.all()}
+    panel.materials.clean(used, now_s=time.time())
     with _listening(port) as listener:
         keys = Keys(listener.getsockname()[1])
         server = _server(panel, keys)

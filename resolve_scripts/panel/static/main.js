@@ -317,22 +317,34 @@ function showCandidates(candidates) {
 
 // ---- Edits --------------------------------------------------------------------------------------
 
-$("edit-form").addEventListener("submit", async (event) => {
+$("edit-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!clip || busy) return;
+  if (clip && !clip.refusal) begin([clip]);
+});
+$("begin-all").addEventListener("click", () => begin(editable()));
+
+async function begin(wanted) {
+  if (busy) return;
   busy = $("begin");
   form.say(null);
   ready();
   try {
-    await ask("/api/edits", { clip: clip.id, draft: form.values(), wish: wish() });
-    announce("The edit is in the list");
+    const draft = form.values();
+    for (const each of wanted) {
+      await ask("/api/edits", { clip: each.id, draft, wish: wish() });
+    }
+    announce(wanted.length === 1 ? "The edit is in the list" : "The edits are in the list");
   } catch (problem) {
     form.say(problem);
   } finally {
     busy = null;
     ready();
   }
-});
+}
+
+function editable() {
+  return clips.clips.filter((each) => !each.refusal);
+}
 
 function wish() {
   return $("wish-row").hidden ? null : $("wish").value || null;
@@ -356,6 +368,12 @@ async function act(name, edit) {
 function ready() {
   const canEdit = Boolean(clip && !clip.refusal && !busy && !isEnded);
   for (const id of ["preview", "roots", "begin"]) $(id).disabled = !canEdit;
+  // What was drawn or picked on one clip means nothing on another.
+  const { mask, root } = form.values();
+  const count = editable().length;
+  $("begin-all").hidden = count < 2 || state.resolve.state === "absent" || Boolean(mask || root);
+  $("begin-all").disabled = !canEdit;
+  $("begin-all").textContent = `Edit all ${count} clips of the list`;
   $("begin").textContent = busy === $("begin") ? "Sending…" : "Edit the clip";
 }
 

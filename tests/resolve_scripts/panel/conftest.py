@@ -168,12 +168,12 @@ def link_catcher(folder: Path) -> Iterator[tuple[str, Callable[[], str]]]:
         pipe.unlink()
 
 
-def look(page: Page, name: str) -> None:
+def look(page: Page, name: str, *, whole: bool = False) -> None:
     """Keeps what the page looks like, for people."""
     if page.locator("#screen[aria-busy=true]").count():
         expect(page.locator("#screen")).to_have_attribute("aria-busy", "false")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
 
 @pytest.fixture(scope="session")

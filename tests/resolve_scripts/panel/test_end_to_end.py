@@ -88,3 +88,25 @@ def test_from_the_menu_to_the_timeline(open_in_resolve: OpenInResolve, make_clip
 def remembered(folder: Path) -> dict[str, Any]:
     values: dict[str, Any] = json.loads((folder / "via" / "last_edit.json").read_text())["edit"]
     return values
+
+
+def test_all_clips_that_are_selected_are_edited_at_once(
+    open_in_resolve: OpenInResolve, make_clip: MakeClip
+) -> None:
+    clips = tuple(
+        ClipAt(
+            media=str(make_clip()), start=8 * number, frame_count=2, source_start=2 * number,
+            name=f"shot_0{number}0", is_selected=True,
+        )
+        for number in range(3)
+    )  # fmt: skip
+    opened = open_in_resolve(Scene(clips=clips, start_timecode="00:00:00:00", frame_rate="25"))
+    page = opened.page
+    page.get_by_label("What shall change?").fill("make it sepia")
+    set_two_steps(page)
+    page.get_by_role("button", name="Edit all 3 clips").click()
+    expect(page.locator("[data-edit] .good")).to_have_count(3)
+    look(page, "06-three-clips")
+    assert [(item["start"], item["duration"]) for item in via_items(opened)] == [
+        (0, 2), (8, 2), (16, 2),
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Page, expect
 
 from tests.conftest import ROOT
@@ -108,9 +109,11 @@ def test_an_edit_outlives_resolve_and_is_offered_at_the_next_start(
     opened = open_in_resolve(scene)
     edit(opened.page)
     expect(version(opened.page, 1)).to_be_visible()
+    ours = psutil.Process(opened.session.process.pid).children(recursive=True)
     opened.session.process.kill()
     expect(opened.page.locator("#notices")).to_contain_text("Edits go on")
     look(opened.page, "17-resolve-closed")
+    assert ours and psutil.wait_procs(ours, timeout=30)[1] == []
 
     again = open_in_resolve(scene)
     expect(version(again.page, 1)).to_contain_text("Finished")
