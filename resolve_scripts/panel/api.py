@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -19,22 +15,17 @@ from starlette.routing import Route
 
 from resolve_scripts.errors import UsageError, ViaClientError
 from resolve_scripts.outputs import file_stem
+from resolve_scripts.panel.answering import Values, Work, answering, number, refused, text
 from resolve_scripts.panel.clip_list import suggestions
 from resolve_scripts.panel.clips import Clip
 from resolve_scripts.panel.draft import draft_values, read_draft
-from resolve_scripts.panel.edit_book import PanelEdit, Way
+from resolve_scripts.panel.edit_book import Material, PanelEdit, Way
 from resolve_scripts.panel.last_edit import last_edit
 from resolve_scripts.panel.looking import clip_material
 from resolve_scripts.panel.panel import Panel
-from resolve_scripts.panel.problems import problem_of
 from resolve_scripts.panel.telling import clip_values
 
-Values = dict[str, Any]
-Work = Callable[[Panel, Request, Values], Any]
-
 WAYS = ("track", "new_track", "take")
-MAX_JSON_BYTES = 1 << 20
-LOOK_EVERY_S = 0.25
 MAX_MATTE_BYTES = 8 << 30
 MAX_SIDE_PX = 2048
 THUMB_SIDE_PX = 240
@@ -66,58 +57,8 @@ def routes(panel: Panel) -> list[Route]:
         ("POST", "/api/edits/{edit_id}/focus", _focus),
         ("POST", "/api/edits/{edit_id}/forget", _forget),
     ]
-    answered = [Route(path, _answering(panel, work), methods=[way]) for way, path, work in table]
+    answered = [Route(path, answering(panel, work), methods=[way]) for way, path, work in table]
     return [*answered, Route("/api/mattes/{name}", _matte_taker(panel), methods=["PUT"])]
-
-
-def refused(error: ViaClientError, status: int = 409) -> Response:
-    """An error as the page reads it."""
-    return JSONResponse({"problem": asdict(problem_of(error))}, status)
-
-
-def _answering(panel: Panel, work: Work) -> Callable[[Request], Any]:
-    async def answer(request: Request) -> Response:
-        try:
-            values = await _body(request) if request.method == "POST" else {}
-            async with _told_when_left(request):
-                found = await run_in_threadpool(work, panel, request, values)
-        except ViaClientError as error:
-            return refused(error)
-        return found if isinstance(found, Response) else JSONResponse(found)
-
-    return answer
-
-
-@asynccontextmanager
-async def _told_when_left(request: Request) -> AsyncIterator[None]:
-    """Sets `request.state.left` when the page stops waiting for the answer."""
-    left = request.state.left = threading.Event()
-
-    async def watch() -> None:
-        while not await request.is_disconnected():
-            await asyncio.sleep(LOOK_EVERY_S)
-        left.set()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
-
-
-async def _body(request: Request) -> Values:
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_JSON_BYTES:
-            raise UsageError("more was sent than an edit can be", reason="REQUEST_TOO_LARGE")
-    try:
-        values = json.loads(data or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the request is no JSON ({error})", reason="REQUEST_INVALID") from error
-    if not isinstance(values, dict):
-        raise UsageError("the request is no JSON object", reason="REQUEST_INVALID")
-    return values
 
 
 def _state(panel: Panel, _request: Request, _values: Values) -> Any:
@@ -138,19 +79,18 @@ def _start_server(panel: Panel, _request: Request, _values: Values) -> Any:
 
 
 def _find_clips(panel: Panel, _request: Request, values: Values) -> Any:
-    panel.clips.find(_text(values, "by", "auto"), _text(values, "color", ""))
+    panel.clips.find(text(values, "by", "auto"), text(values, "color", ""))
     return _clips(panel)
 
 
 def _open_file(panel: Panel, _request: Request, values: Values) -> Any:
-    path = Path(_text(values, "path").strip().strip("\"'")).expanduser()
+    path = Path(text(values, "path").strip().strip("\"'")).expanduser()
     opened = panel.clips.open_file(path.absolute())
     return _clips(panel) | {"opened": opened.id}
 
 
 def _clip_media(panel: Panel, request: Request, _values: Values) -> Any:
-    clip = _clip(panel, request)
-    material = clip_material(panel.materials, clip)
+    clip, material = _clip(panel, request), _material(panel, request)
     if material is None:
         return {"media": None, "is_rendered": False}
     return {
@@ -160,15 +100,15 @@ def _clip_media(panel: Panel, request: Request, _values: Values) -> Any:
 
 
 def _clip_frame(panel: Panel, request: Request, _values: Values) -> Any:
-    material = clip_material(panel.materials, _clip(panel, request))
+    material = _material(panel, request)
     if material is None:
         return Response(status_code=404)
-    frame = _number(request, "frame")
+    frame = number(request, "frame")
     return Response(panel.looking.frame(material.path, frame, _side_px(request)), media_type=JPEG)
 
 
 def _thumb(panel: Panel, request: Request, _values: Values) -> Any:
-    material = clip_material(panel.materials, _clip(panel, request))
+    material = _material(panel, request)
     if material is None:
         return Response(status_code=404)
     first = material.frame_range[0] if material.frame_range else 0
@@ -203,7 +143,7 @@ def _picture(panel: Panel, request: Request, _values: Values) -> Any:
 
 
 def _begin(panel: Panel, _request: Request, values: Values) -> Any:
-    clip = panel.clips.get(_text(values, "clip"))
+    clip = panel.clips.get(text(values, "clip"))
     edit = panel.editing.begin(clip, read_draft(values.get("draft")), _wish(values))
     return {"id": edit.id}
 
@@ -212,7 +152,7 @@ def _edit_frame(panel: Panel, request: Request, _values: Values) -> Any:
     edit = _edit(panel, request)
     job = panel.keeper.job(edit) or panel.server.client.get_job(edit.job)
     after = request.query_params.get("after") == "1"
-    frame = _number(request, "frame")
+    frame = number(request, "frame")
     picture = panel.looking.edit_frame(edit, job, frame, _side_px(request), after=after)
     return Response(picture, media_type=JPEG)
 
@@ -289,6 +229,11 @@ def _clips(panel: Panel) -> Values:
     return {"by": panel.clips.found_by, "clips": shown}
 
 
+def _material(panel: Panel, request: Request) -> Material | None:
+    is_ungraded = request.query_params.get("ungraded") == "1"
+    return clip_material(panel.materials, _clip(panel, request), ungraded=is_ungraded)
+
+
 def _clip(panel: Panel, request: Request) -> Clip:
     return panel.clips.get(request.path_params["clip_id"])
 
@@ -301,7 +246,7 @@ def _edit(panel: Panel, request: Request) -> PanelEdit:
 
 
 def _way(values: Values, name: str) -> Way:
-    way = _text(values, name)
+    way = text(values, name)
     if way not in WAYS:
         raise UsageError(f"{name} is {way!r}, not one of {', '.join(WAYS)}", reason="WAY_UNKNOWN")
     return cast(Way, way)
@@ -311,19 +256,5 @@ def _wish(values: Values) -> Way | None:
     return _way(values, "wish") if values.get("wish") else None
 
 
-def _text(values: Values, name: str, default: str | None = None) -> str:
-    value = values.get(name, default)
-    if not isinstance(value, str):
-        raise UsageError(f"{name} must be a text", reason="REQUEST_INVALID")
-    return value
-
-
-def _number(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
-    if not re.fullmatch(r"\d{1,9}", text):
-        raise UsageError(f"{name} must be a whole number from 0", reason="REQUEST_INVALID")
-    return int(text)
-
-
 def _side_px(request: Request) -> int:
-    return min(MAX_SIDE_PX, max(16, _number(request, "side")))
+    return min(MAX_SIDE_PX, max(16, number(request, "side")))

@@ -175,9 +175,9 @@ class Looking:
         return self.server.client.read_frame(request)
 
 
-def clip_material(materials: Materials, clip: Clip) -> Material | None:
+def clip_material(materials: Materials, clip: Clip, *, ungraded: bool = False) -> Material | None:
     """What there is to show of a clip right now: its file, else what was rendered, else nothing."""
-    if clip.refusal is None and (found := materials.ready(clip, ungraded=False)):
+    if clip.refusal is None and (found := materials.ready(clip, ungraded=ungraded)):
         return found
     if clip.media is None or not clip.has_own_media or not clip.media.is_file():
         return None

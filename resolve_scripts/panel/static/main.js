@@ -21,6 +21,7 @@ let isEnded = false;
 let busy = null;
 
 const clipUrl = (path) => `/api/clips/${encodeURIComponent(clip.id)}/${path}`;
+const isUngraded = () => form.values().ungraded;
 const rate = (text) => { const [num, den] = text.split("/"); return num / (den || 1) || 24; };
 
 // ---- Notices ------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ async function choose(chosen) {
     noServer();
     return;
   }
-  await showClip(() => ask(clipUrl("media")));
+  await showClip(() => ask(clipUrl(`media?ungraded=${Number(isUngraded())}`)));
 }
 
 async function showClip(find) {
@@ -145,13 +146,14 @@ async function showClip(find) {
   try {
     const { media, is_rendered: isRendered } = await find();
     if (clip !== wanted) return;
-    const mustRender = clip.route === "render" && !isRendered;
+    const mustRender = clip.route === "render" && !isRendered && !isUngraded();
     blank();
     if (media) {
       viewer.show({
         name: clip.name, frames: media.frame_count, first: media.start_frame,
         rate: rate(media.frame_rate), width: media.width, height: media.height,
-        before: (frame) => clipUrl(`frame?frame=${media.start_frame + frame}&side=${SIDE_PX}`),
+        before: (frame) => clipUrl(`frame?frame=${media.start_frame + frame}&side=${SIDE_PX}`
+          + `&ungraded=${Number(isUngraded())}`),
         after: null,
       });
     }
@@ -381,6 +383,8 @@ function ready() {
 
 clips.onChoose = choose;
 form.onChange = ready;
+// What was drawn on the graded picture means nothing on the other.
+$("ungraded").addEventListener("change", () => { marking.forget(); choose(clip); });
 $("start-server").addEventListener("click", startServer);
 $("close").addEventListener("click", async () => {
   await ask("/api/close", {}).catch(() => {});
