@@ -1,11 +1,14 @@
 // Joins the parts of the page: what is chosen, shown, asked for, and what comes by itself.
 
-import { $, announce, el, fill } from "./dom.js";
+import { $, announce, el } from "./dom.js";
 import { ask } from "./api.js";
+import { hideCandidates, showCandidates } from "./candidates.js";
 import { Clips } from "./clips.js";
 import { Form, sentence } from "./form.js";
 import { Marking } from "./marking.js";
+import { notices } from "./notices.js";
 import { Queue } from "./queue.js";
+import { blank, showPictures, title, trouble, working } from "./stage.js";
 import { Viewer } from "./viewer.js";
 
 const SIDE_PX = 1280;
@@ -24,39 +27,6 @@ const clipUrl = (path) => `/api/clips/${encodeURIComponent(clip.id)}/${path}`;
 const isUngraded = () => form.values().ungraded;
 const rate = (text) => { const [num, den] = text.split("/"); return num / (den || 1) || 24; };
 
-// ---- Notices ------------------------------------------------------------------------------------
-
-function notices() {
-  const { server, resolve, edits } = state;
-  const shown = [];
-  const add = (text, step, isBad, ...buttons) => shown.push(el("div", {
-    className: isBad ? "notice bad" : "notice",
-  }, el("div", {}, sentence(text), " ", el("span", { className: "step" }, step)), ...buttons));
-  if (isEnded) {
-    add("The panel has ended", "Edits go on. Open VIA again from Workspace > Scripts, or run "
-      + "“via panel”; what is finished is offered there.", true);
-  } else if (resolve.state === "closed") {
-    add("Resolve was closed", "Edits go on. Open the project again and choose Workspace > Scripts "
-      + "> VIA; what is finished is offered there.", true);
-  }
-  if (!isEnded && server.problem) {
-    add(server.problem.message, sentence(server.problem.next_step), true);
-  }
-  const left = edits.filter((edit) => edit.is_left_over);
-  if (left.length && resolve.state === "open") {
-    const what = left.length === 1 ? "An edit was" : `${left.length} edits were`;
-    add(`${what} finished while VIA was closed`, "", false, el("button", {
-      type: "button", className: "primary",
-      on: { click: () => left.forEach((edit) => act("place", edit)) },
-    }, left.length === 1 ? "Place it now" : "Place them now"));
-  }
-  if (state.rendering) add(`Resolve renders ${state.rendering} for Via`, "Please wait.", false);
-  const told = JSON.stringify(shown.map((each) => each.textContent));
-  if ($("notices").dataset.told === told) return;
-  $("notices").dataset.told = told;
-  fill($("notices"), ...shown);
-}
-
 // ---- What comes by itself -----------------------------------------------------------------------
 
 function take(now) {
@@ -73,7 +43,7 @@ function take(now) {
   form.models(server.models ?? []);
   clips.arrange(resolve);
   queue.show(state.edits, resolve, server);
-  notices();
+  notices(state, isEnded, (left) => left.forEach((edit) => act("place", edit)));
   ready();
 }
 
@@ -98,27 +68,6 @@ queue.onNews = (edit) => {
 };
 
 // ---- The screen ---------------------------------------------------------------------------------
-
-function blank(...children) {
-  $("empty").classList.remove("over");
-  fill($("empty"), ...children);
-}
-
-function working(text, button = null) {
-  blank(el("div", { className: "spin" }), el("p", { role: "status" }, text), button);
-  $("empty").classList.add("over");
-}
-
-function trouble(problem) {
-  blank(el("p", { className: "bad" }, sentence(problem.message)),
-    el("p", {}, problem.nextStep ? sentence(problem.nextStep) : ""));
-}
-
-function title(name, what = "", canGoBack = false) {
-  $("stage-title").textContent = name;
-  $("stage-what").textContent = what;
-  $("back").hidden = !canGoBack;
-}
 
 async function choose(chosen) {
   const isOther = clip?.id !== chosen.id;
@@ -219,18 +168,6 @@ function compare(edit) {
   });
 }
 
-function showPictures(name, what, pictures) {
-  const image = new Image();
-  image.onload = () => viewer.show({
-    name, frames: 1, first: 0, rate: 24, width: image.naturalWidth, height: image.naturalHeight,
-    before: () => `/api/pictures/${pictures.before}`,
-    after: () => `/api/pictures/${pictures.after}`,
-  });
-  image.src = `/api/pictures/${pictures.before}`;
-  title(name, what, true);
-  blank();
-}
-
 viewer.onTrouble = trouble;
 $("back").addEventListener("click", () => choose(clip));
 
@@ -272,49 +209,19 @@ $("preview").addEventListener("click", async () => {
     (signal) => ask(clipUrl("preview"), body, signal));
   if (!found) return;
   hideCandidates();
-  showPictures("Preview", form.values().instruction, found);
+  showPictures(viewer, "Preview", form.values().instruction, found);
 });
 
 $("roots").addEventListener("click", async () => {
   const body = { draft: { ...form.values(), root: null } };
   const found = await during($("roots"), "Editing candidates; a running edit goes first…",
     (signal) => ask(clipUrl("roots"), body, signal));
-  if (found) showCandidates(found.candidates);
+  if (found) showCandidates(found.candidates, pick);
 });
 
-function hideCandidates() {
-  $("candidates").hidden = true;
-}
-
-function showCandidates(candidates) {
-  $("candidates").hidden = false;
-  const buttons = candidates.map((candidate, index) => el("button", {
-    type: "button", className: "candidate", role: "radio", "aria-checked": "false",
-    tabIndex: index === 0 ? 0 : -1,
-    "aria-label": `Candidate ${index + 1}, score ${candidate.score}${
-      candidate.fault ? `, ${candidate.fault}` : ""}`,
-    on: { click: () => pick(index), keydown: (event) => move(event, index) },
-  }, el("img", { src: `/api/pictures/${candidate.after}`, alt: "" }),
-  el("span", {}, `${index + 1} · score ${candidate.score.toFixed(2)}`),
-  candidate.fault ? el("small", {}, candidate.fault) : null));
-  const pick = (index) => {
-    buttons.forEach((button, other) => {
-      button.setAttribute("aria-checked", String(other === index));
-      button.tabIndex = other === index ? 0 : -1;
-    });
-    form.pick(candidates[index].choice, index + 1);
-    showPictures(`Candidate ${index + 1}`, form.values().instruction, candidates[index]);
-  };
-  const move = (event, index) => {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const next = (index + by + buttons.length) % buttons.length;
-    buttons[next].focus();
-    pick(next);
-  };
-  fill($("candidates"), ...buttons);
-  pick(0);
+function pick(candidate, number) {
+  form.pick(candidate.choice, number);
+  showPictures(viewer, `Candidate ${number}`, form.values().instruction, candidate);
 }
 
 // ---- Edits --------------------------------------------------------------------------------------

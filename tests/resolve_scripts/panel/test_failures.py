@@ -44,9 +44,10 @@ def test_clips_that_cannot_be_edited_say_why(
             media=str(make_clip()), start=48, frame_count=5, name="shot_040", is_selected=True,
             is_graded=True,
         ),
+        ClipAt(kind="compound", start=60, frame_count=5, name="Compound 1", is_selected=True),
     )  # fmt: skip
     page = open_in_resolve(Scene(clips=clips)).page
-    expect(page.get_by_text("3 clips by the selection")).to_be_visible()
+    expect(page.get_by_text("4 clips by the selection")).to_be_visible()
     expect(page.locator("#empty")).to_contain_text("title")
     expect(page.locator("#empty")).to_contain_text("Choose a clip with footage")
     expect(page.get_by_role("button", name="Edit the clip")).to_be_disabled()
@@ -54,6 +55,9 @@ def test_clips_that_cannot_be_edited_say_why(
     page.get_by_role("button", name="shot_030").click()
     expect(page.locator("#empty")).to_contain_text("offline")
     look(page, "11-media-offline")
+    page.get_by_role("button", name="Compound 1").click()
+    expect(page.locator("#empty")).to_contain_text("It is a compound clip")
+    expect(page.get_by_label("Read the media file itself")).to_be_hidden()
     # A graded clip is rendered by Resolve first.
     page.get_by_role("button", name="shot_040").click()
     expect(page.locator("#empty")).to_contain_text("Resolve renders it")
