@@ -128,7 +128,7 @@ def _from_media(
 
 
 def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
+    if not folder.is_absolute() or not folder.is_dir():
         raise ExportError(
             f"there is no folder {folder} for the pictures",
             next_step="this is a fault of Via: please report it",

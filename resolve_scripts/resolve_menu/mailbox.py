@@ -16,7 +16,7 @@ POLL_S = 0.003
 BEAT_S = 1.0
 # A call such as an import may keep Lua from giving its sign of life for long.
 SILENT_S = 90.0
-START_S = 60.0
+LEFTOVER_S = 24 * 3600.0
 # Their Lua tables may have the keys 1, 2, 3 and are no lists all the same.
 GIVE_DICTIONARIES = ("GetMarkers", "GetMarkerByCustomData")
 
@@ -59,6 +59,8 @@ class Mailbox:
     def kept_alive(self) -> Iterator[None]:
         """Gives signs of life to the Lua side, and cleans the session's files up at the end."""
         over = threading.Event()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._clear_leftovers()
         thread = threading.Thread(target=self._give_signs, args=(over,), daemon=True)
         thread.start()
         try:
@@ -68,6 +70,13 @@ class Mailbox:
             thread.join()
             for path in self._folder.glob(f"{self._session}-*"):
                 path.unlink(missing_ok=True)
+
+    def _clear_leftovers(self) -> None:
+        """Removes what sessions left behind that were killed long ago."""
+        for path in self._folder.iterdir():
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > LEFTOVER_S:
+                    path.unlink()
 
     def _give_signs(self, over: threading.Event) -> None:
         number = 0

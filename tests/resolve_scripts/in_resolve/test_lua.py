@@ -247,3 +247,15 @@ def test_what_fails_in_lua_fails_as_in_python(lua: str, scene: Scene, tmp_path: 
             assert mailbox.ask(do="close") is None
         assert session.process.wait(30) == 0
         assert list(session.installed.mailbox_folder.iterdir()) == []
+
+
+def test_leftovers_of_killed_sessions_are_cleared(tmp_path: Path) -> None:
+    folder = tmp_path / "mailbox"
+    folder.mkdir()
+    old, new = folder / "1-answer-7.json", folder / "2-answer-1.json"
+    for path in (old, new):
+        path.write_text("{}")
+    os.utime(old, (0, 0))
+    with Mailbox(folder, "3").kept_alive():
+        pass
+    assert list(folder.iterdir()) == [new]
