@@ -27,6 +27,7 @@ from resolve_scripts.options import (
     frame_range,
     server_choice,
 )
+from resolve_scripts.panel_cli import panel
 from resolve_scripts.parts import become_part
 from resolve_scripts.progress import reporter
 from resolve_scripts.resolve_cli import resolve_app
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.command(epilog=SHEET_HELP)(batch)
+app.command()(panel)
 app.add_typer(resolve_app, name="resolve")
 
 

@@ -7,9 +7,11 @@ only while the server is unavailable.
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,6 +24,7 @@ from via.v1.model_service_pb2_grpc import ModelServiceStub
 
 from resolve_scripts.errors import (
     InvalidEditError,
+    JobCancelledError,
     NotKnownError,
     ServerBusyError,
     ServerRefusedError,
@@ -38,6 +41,7 @@ QUICK_DEADLINE_S = 20.0
 PROBE_DEADLINE_S = 60.0
 LOAD_DEADLINE_S = 600.0
 PAGE_SIZE = 100
+STOP_LOOK_S = 0.2
 CHANNEL_OPTIONS = (
     # Finds a dead connection under a silent watch; the server's heartbeats keep it polite.
     ("grpc.keepalive_time_ms", 60_000),
@@ -209,13 +213,20 @@ class ViaClient:
         self._call(self._jobs.DeleteJob, request, delays_s=())
 
     def preview_frame(
-        self, spec: edit_pb2.EditSpec, frame: int
+        self, spec: edit_pb2.EditSpec, frame: int, *, stop: threading.Event | None = None
     ) -> job_service_pb2.PreviewFrameResponse:
-        """One edited frame, at the model's working size."""
+        """One edited frame, at the model's working size; `stop` ends the work on it."""
         request = job_service_pb2.PreviewFrameRequest(spec=spec, frame=frame)
-        answer: job_service_pb2.PreviewFrameResponse = self._call(
-            self._jobs.PreviewFrame, request, deadline_s=LOAD_DEADLINE_S
+        call = self._jobs.PreviewFrame.future(
+            request, timeout=LOAD_DEADLINE_S, metadata=self._metadata
         )
+        try:
+            with _ended_by(stop, call):
+                answer: job_service_pb2.PreviewFrameResponse = call.result()
+        except grpc.RpcError as error:
+            raise translated(error, self.address) from error
+        except grpc.FutureCancelledError as error:
+            raise JobCancelledError("the preview was stopped; ask for it again") from error
         return answer
 
     def read_frame(
@@ -227,18 +238,21 @@ class ViaClient:
         )
         return answer
 
-    def propose_roots(self, spec: edit_pb2.EditSpec, count: int) -> RootProposal:
-        """Edited root frames to choose from, made anew at every call; leaving it stops the work."""
+    def propose_roots(
+        self, spec: edit_pb2.EditSpec, count: int, *, stop: threading.Event | None = None
+    ) -> RootProposal:
+        """Edited root frames to choose from, made anew; leaving it, or `stop`, ends the work."""
         request = job_service_pb2.ProposeRootsRequest(spec=spec, count=count)
         parts = self._jobs.ProposeRoots(request, metadata=self._metadata)
         candidates: list[adapt_pb2.RootCandidate] = []
         sheet_png = b""
         try:
-            for part in parts:
-                if part.HasField("candidate"):
-                    candidates.append(part.candidate)
-                else:
-                    sheet_png = part.sheet_png
+            with _ended_by(stop, parts):
+                for part in parts:
+                    if part.HasField("candidate"):
+                        candidates.append(part.candidate)
+                    else:
+                        sheet_png = part.sheet_png
         except grpc.RpcError as error:
             raise translated(error, self.address) from error
         finally:
@@ -328,6 +342,29 @@ class ViaClient:
                 raise translated(error, self.address) from error
         self._sleep(delays_s[0])
         return self._call(method, request, deadline_s=deadline_s, delays_s=delays_s[1:])
+
+
+@contextmanager
+def _ended_by(stop: threading.Event | None, call: Any) -> Iterator[None]:
+    """Cancels the call under way inside the block once `stop` is set."""
+    if stop is None:
+        yield
+        return
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.is_set():
+            if stop.wait(STOP_LOOK_S):
+                call.cancel()
+                return
+
+    watcher = threading.Thread(target=watch, name="stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 def translated(error: grpc.RpcError, address: str) -> ViaClientError:

@@ -20,7 +20,17 @@ from resolve_scripts.errors import ViaClientError
 from resolve_scripts.parts import missing_packages, part_command
 from resolve_scripts.progress import Reporter
 
-WORKSTATION_PACKAGES = ("grpcio", "protobuf", "opentimelineio", "typer", "rich")
+WORKSTATION_PACKAGES = (
+    "grpcio",
+    "protobuf",
+    "opentimelineio",
+    "typer",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "jinja2",
+    "pydantic",
+)
 SERVER_PACKAGES = ("torch", "diffusers", "transformers", "av", "numpy")
 LOW_DISK_BYTES = 10 << 30
 

@@ -18,6 +18,8 @@
     ├── JobFailedError              the job ended with an error
     ├── JobCancelledError           exit 130
     ├── TransferError               the bytes that arrived are not those that were sent
+    ├── ResolveRefusedError         Resolve could not do what it was asked for
+    │   └── ResolveClosedError      Resolve, or the script inside it, is gone
     └── PartlyDoneError             exit 4: some clips are done, some are not
 
 Every message says what happened, where, and what to do next. `reason` is a stable UPPER_SNAKE
@@ -150,6 +152,23 @@ class TransferError(ViaClientError):
     """The bytes that arrived are not those that were sent."""
 
     reason = "TRANSFER_DAMAGED"
+
+
+class ResolveRefusedError(ViaClientError):
+    """Resolve could not do what it was asked for; `next_step` is what a person can do."""
+
+    reason = "RESOLVE_REFUSED"
+
+    def __init__(self, message: str, *, reason: str | None = None, next_step: str = "") -> None:
+        super().__init__(f"{message}; {next_step}" if next_step else message, reason=reason)
+        self.what = message
+        self.next_step = next_step
+
+
+class ResolveClosedError(ResolveRefusedError):
+    """Resolve, or the script inside it, is gone."""
+
+    reason = "RESOLVE_CLOSED"
 
 
 class PartlyDoneError(ViaClientError):

@@ -51,15 +51,17 @@ def run_prober(connection: Connection) -> None:
     """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
-    from via_engine.picture.frame_view import view_frame  # noqa: PLC0415
+    from via_engine.picture.frame_view import FrameViewer  # noqa: PLC0415
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
+
+    viewer = FrameViewer()
 
     def found(asked: Asked) -> MediaInfo | PictureSize | FrameView:
         match asked:
             case PictureFile(path=path):
                 return _picture_size(path)
             case FrameFile(media_file=file, frame=frame, max_side_px=side, format_=format_):
-                return view_frame(file, frame, max_side_px=side, format_=format_)
+                return viewer.view(file, frame, max_side_px=side, format_=format_)
             case Path() | ImageSequence():
                 return probe_media(asked)
 

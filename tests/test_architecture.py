@@ -33,6 +33,10 @@ DOORS = {
     "scenedetect": ("via_engine/picture/shots.py",),
     "sqlite3": ("server/store.py",),
     "opentimelineio": ("resolve_scripts/",),
+    "starlette": ("resolve_scripts/panel/",),
+    "uvicorn": ("resolve_scripts/panel/serve.py",),
+    "jinja2": ("resolve_scripts/panel/pages.py",),
+    "pydantic": ("resolve_scripts/panel/",),
     "torch": ("via_engine/",),
     "diffusers": (
         "via_engine/models/",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, dropwhile, islice
 
 import numpy as np
@@ -26,7 +26,7 @@ _THUMBNAIL_PX = 160
 
 def read_frames(
     media: MediaInfo, frame_range: FrameRange, *, clipped: bool = True
-) -> Iterator[NDArray[np.float32]]:
+) -> Generator[NDArray[np.float32]]:
     """Frames of the range in order, one in memory at a time.
 
     Each is (H, W, 3) float32 R'G'B' in 0..1, upright (a quarter turn swaps the media's width and
@@ -70,7 +70,7 @@ def read_thumbnails(media: MediaInfo, frame_range: FrameRange) -> Iterator[NDArr
 
 def _checked_frames(
     media: MediaInfo, frame_range: FrameRange, *, clipped: bool
-) -> Iterator[NDArray[np.float32]]:
+) -> Generator[NDArray[np.float32]]:
     _refuse_changed(media)
     matrix = resolved_matrix(media.colour, media.height)
     try:

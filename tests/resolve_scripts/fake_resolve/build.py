@@ -115,7 +115,8 @@ def _item(timeline: TimelineApi, clip: ClipAt, pool_item: PoolItemApi | None) ->
         source_start=clip.source_start,
         speed=clip.speed,
         name=clip.name,
-        id_=str(uuid.uuid4()),
+        # A project that is opened again has its items under the same ids.
+        id_=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{timeline.GetName()} {clip}")),
     )
     item.properties |= clip.properties
     item.color = clip.color

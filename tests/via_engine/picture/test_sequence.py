@@ -15,7 +15,7 @@ from tests.via_engine.picture.clips import number_in, numbered_picture
 from via_engine.edit_types import FrameRange, ImageSequence, PictureFormat
 from via_engine.errors import MediaChangedError, MediaNotFoundError, MediaUnreadableError
 from via_engine.picture.decode import read_frames
-from via_engine.picture.frame_view import view_frame
+from via_engine.picture.frame_view import FrameViewer
 from via_engine.picture.probe import probe_media
 from via_engine.picture.shots import shots_touching
 from via_engine.picture.still import to_8_bit
@@ -101,7 +101,7 @@ def test_a_real_sequence_is_what_pillow_reads(shared_media: Path) -> None:
     with Image.open(media.sequence.path_of(41)) as picture:
         theirs = np.asarray(picture.convert("RGB"))
     assert np.abs(to_8_bit(ours).astype(int) - theirs).mean() < 1
-    view = view_frame(media.sequence, 41, max_side_px=100, format_=PictureFormat.JPEG)
+    view = FrameViewer().view(media.sequence, 41, max_side_px=100, format_=PictureFormat.JPEG)
     assert (view.width, view.height) == (100, 56)
 
 
