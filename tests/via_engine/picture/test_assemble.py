@@ -101,13 +101,23 @@ def test_the_start_timecode_is_a_track(
     rate: Fraction, given: str, stored: str, tmp_path: Path, ffprobe: str
 ) -> None:
     clip = geometry(frame_rate=rate)
-    for output_format in OutputFormat:
+    for output_format in (PRORES, H264):
         chunk = write_noise(tmp_path, clip, output_format)
         output = tmp_path / "result.bin"
         assemble_chunks([chunk], output, clip, start_timecode=given, output_format=output_format)
         assert probed_stream(ffprobe, output)["tags"]["timecode"] == stored
         with av.open(output) as container:
             assert [stream.type for stream in container.streams] == ["video", "data"]
+
+
+def test_matroska_carries_the_start_timecode_as_a_tag(tmp_path: Path, ffprobe: str) -> None:
+    clip, lossless = geometry(frame_rate=NTSC), OutputFormat.FFV1_MKV
+    chunk = write_noise(tmp_path, clip, lossless)
+    output = tmp_path / "result.mkv"
+    assemble_chunks([chunk], output, clip, start_timecode="01:00:00;02", output_format=lossless)
+    told = probed(ffprobe, output, "-show_format")["format"]
+    assert (told["format_name"], told["tags"]["TIMECODE"]) == ("matroska,webm", "01:00:00;02")
+    assert probe_media(output).start_timecode == "01:00:00;02"
 
 
 def test_a_timecode_the_rate_cannot_have_is_refused(tmp_path: Path) -> None:
