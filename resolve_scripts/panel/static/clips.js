@@ -41,7 +41,6 @@ export class Clips {
     try {
       this.show(await ask("/api/clips/find", { by: $("by").value, color: $("color").value }));
     } catch (problem) {
-      this.show({ by: "", clips: [] });
       $("found").textContent = `${sentence(problem.message)} ${sentence(problem.nextStep)}`;
     } finally {
       this.isFinding = false;

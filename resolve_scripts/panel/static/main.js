@@ -18,6 +18,7 @@ const marking = new Marking(viewer);
 const form = new Form(marking);
 const clips = new Clips();
 const queue = new Queue(act);
+const events = new EventSource("/api/events");
 let clip = null;
 let state = { server: {}, resolve: { state: "absent" }, edits: [] };
 let isEnded = false;
@@ -53,7 +54,6 @@ function shortRate(text) {
 }
 
 function listen() {
-  const events = new EventSource("/api/events");
   events.onmessage = (event) => {
     const wasServed = state.server.is_connected;
     isEnded = false;
@@ -294,6 +294,7 @@ form.onChange = ready;
 $("ungraded").addEventListener("change", () => { marking.forget(); choose(clip); });
 $("start-server").addEventListener("click", startServer);
 $("close").addEventListener("click", async () => {
+  events.close();
   await ask("/api/close", {}).catch(() => {});
   isEnded = true;
   take({});
@@ -304,7 +305,8 @@ if (begun.last_edit) form.recall(begun.last_edit);
 take(begun);
 form.arrange();
 ready();
+// Before the first clip is found, which may take as long as Resolve is busy.
+listen();
 if (begun.resolve.state === "open") await clips.find();
 else if (begun.clips.clips.length) clips.show(begun.clips);
 else blank(el("p", {}, "Open a media file on the left to begin."));
-listen();

@@ -5,7 +5,7 @@ import { sentence } from "./form.js";
 
 const STATES = {
   waiting: "Waiting", running: "Working", cancelling: "Stopping", placing: "Placing",
-  finished: "Finished", failed: "Failed", cancelled: "Stopped", gone: "Gone", unknown: "",
+  finished: "Finished", failed: "Failed", cancelled: "Stopped", gone: "Gone", unknown: "Waiting",
 };
 const OPEN = ["waiting", "running", "cancelling", "placing"];
 

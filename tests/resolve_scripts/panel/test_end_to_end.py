@@ -54,7 +54,7 @@ def test_from_the_menu_to_the_timeline(open_in_resolve: OpenInResolve, make_clip
     set_two_steps(page)
     page.get_by_role("button", name="Preview this frame").click()
     expect(page.get_by_role("heading", name="Preview")).to_be_visible()
-    page.wait_for_function("document.querySelector('#after-tag').hidden === false")
+    expect(page.locator("#after-tag")).to_be_visible()
     look(page, "02-preview")
 
     page.get_by_role("button", name="Edit the clip").click()

@@ -152,7 +152,7 @@ def test_a_picked_candidate_leads_the_edit(
     first.press("ArrowRight")
     expect(page.get_by_role("radio", name="Candidate 2")).to_be_focused()
     expect(page.get_by_text("Candidate 2 leads the edit")).to_be_visible()
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
     look(page, "33-candidates")
     assert barriers(page, axe) == []
     with page.expect_request("**/api/edits") as sent:
