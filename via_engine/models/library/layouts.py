@@ -21,10 +21,10 @@ from via_engine.models.library.folders import (
 )
 from via_engine.models.library.integrity import model_files
 from via_engine.models.library.manifest import Role
-from via_engine.models.library.single_file import is_editor, write_editor
 from via_engine.weights.weight_file import read_tensors
 
 Tensors = dict[str, Tensor]
+_EDITOR_MARK = "model.diffusion_model.input_blocks.0.0.weight"
 _SEGMENTER_MARK = "image_encoder.pos_embed"
 _GROUNDER_MARK = "transformer.level_embed"
 _GROUNDER_WIDTH = "backbone.0.patch_embed.proj.weight"
@@ -75,7 +75,10 @@ def write_layout(wish: Wish) -> Role:
 
 def _write_file(wish: Wish, path: Path) -> Role:
     tensors = read_tensors(path)
-    if is_editor(tensors):
+    if _EDITOR_MARK in tensors:
+        # Loaded only here: it takes seconds, and no other file needs it.
+        from via_engine.models.library.single_file import write_editor  # noqa: PLC0415
+
         write_editor(tensors, _helper(wish, "tokenizer", "vocab.json", "CLIP's"), wish.target)
         return Role.EDITOR
     tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}

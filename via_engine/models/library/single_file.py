@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +56,6 @@ _MODEL_INDEX = {
     "feature_extractor": [None, None],
     "requires_safety_checker": False,
 }
-
-
-def is_editor(names: Mapping[str, object]) -> bool:
-    """Whether tensors of these names are a one-file editor."""
-    return f"{UNET}input_blocks.0.0.weight" in names
 
 
 def write_editor(tensors: Tensors, tokenizer: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ from via_engine.errors import ModelError
 from via_engine.models.catalog import read_card
 from via_engine.models.editors import load_editor
 from via_engine.models.library.adding import Addition, add
+from via_engine.models.library.layouts import Wish, write_layout
 from via_engine.models.library.library import Library
 from via_engine.models.library.manifest import Role
 from via_engine.models.library.single_file import _unet_part, _vae_part, write_editor
@@ -139,5 +140,4 @@ def test_a_tensor_too_few_is_named(
 def test_without_a_tokenizer_the_next_step_is_told(tmp_path: Path) -> None:
     path = write_magicbrush_checkpoint(tmp_path / "one.ckpt", one_file_tensors(TINY))
     with pytest.raises(ModelError, match=r"CLIP's tokenizer files.*--helper"):
-        add(Library(tmp_path / "models"), Addition(name="brush", path=path))
-    assert not (tmp_path / "models" / "brush").exists()
+        write_layout(Wish(source=path, target=tmp_path))
