@@ -42,7 +42,7 @@ from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
 from via_engine.models.library.library import Library
-from via_engine.models.memory_plan import LOOKERS
+from via_engine.models.memory_plan import LOOKERS, Stay
 from via_engine.models.placement import (
     begin_measuring_memory,
     peak_memory_bytes,
@@ -82,7 +82,7 @@ class VideoEditor:
         library = None if config.models_folder is None else Library(config.models_folder)
         self._models = ResidentEditors(load_catalog(config), device, dtype, library)
         plans = [planned(config, card, device, dtype) for card in self._models.catalog.cards]
-        self._keeps_lookers = all(plan.stays(LOOKERS) for plan in plans)
+        self._stays_of_lookers = {plan.stay_of(LOOKERS) for plan in plans}
         self._groups = GroupCache(min(plan.group_cache_bytes for plan in plans))
         self._adapters = AdapterCache(config.adapter_cache_bytes)
         self._perception = Perception(config, device)
@@ -221,8 +221,10 @@ class VideoEditor:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
             adapter = yield from stage.adapter(self._adapters, adapter_folder)
-        if not self._keeps_lookers:
+        if Stay.AFTER_USE in self._stays_of_lookers:
             self._perception.release()
+        elif Stay.OFFLOADED in self._stays_of_lookers:
+            self._perception.offload()
         return tuple(clip.shot(part, areas.clip, areas.look, adapter) for part in clip.parts)
 
     def _root_stage(self, clip: Clip, areas: Areas, check: Callable[[], None]) -> RootStage:

@@ -1,4 +1,7 @@
-"""The models that look at pictures beside the editor: loaded when first needed, then resident."""
+"""The models that look at pictures beside the editor: loaded when first needed, then kept.
+
+Where the device is short of memory they leave it after use: to wait in main memory, or for good.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from via_engine.config import EngineConfig
 from via_engine.masks.ground import Grounder, load_grounder
@@ -29,30 +33,32 @@ class Perception:
     def __init__(self, config: EngineConfig, device: torch.device) -> None:
         self._config = config
         self._device = device
+        self._networks: list[nn.Module] = []
+        self._waits = False
 
-    @cached_property
+    @property
     def grounder(self) -> Grounder:
         """Finds what a phrase names."""
-        folder = self._known(self._config.grounder_folder) or starter_folder("grounder")
-        return load_grounder(folder, device=self._device)
+        self._call_back()
+        return self._grounder
 
-    @cached_property
+    @property
     def segmenter(self) -> Segmenter:
         """Cuts out what a box or points show."""
-        source = self._known(self._config.segmenter_path) or starter_folder("segmenter")
-        return load_segmenter(source, device=self._device)
+        self._call_back()
+        return self._segmenter
 
-    @cached_property
+    @property
     def video_tracker(self) -> VideoTracker | None:
         """Follows what was found through a clip, when a SAM 2 is configured."""
-        folder = self._known(self._config.tracker_folder)
-        return None if folder is None else load_video_tracker(folder, device=self._device)
+        self._call_back()
+        return self._video_tracker
 
-    @cached_property
+    @property
     def critic(self) -> Critic:
         """Judges edits by pictures and captions."""
-        folder = self._known(self._config.critic_folder) or starter_folder("critic")
-        return load_critic(folder, device=self._device)
+        self._call_back()
+        return self._critic
 
     @cached_property
     def vision_language(self) -> VisionLanguage | None:
@@ -60,10 +66,57 @@ class Perception:
         settings = self._config.vision_language
         return None if settings is None else connect(settings)
 
+    def offload(self) -> None:
+        """Takes all of them off the device: they wait in main memory until one is asked for."""
+        for network in self._networks:
+            network.to("cpu")
+        self._waits = True
+        self._give_back()
+
     def release(self) -> None:
         """Gives the memory of all of them back; they are loaded again when next needed."""
-        for name in ("grounder", "segmenter", "video_tracker", "critic"):
+        for name in ("_grounder", "_segmenter", "_video_tracker", "_critic"):
             self.__dict__.pop(name, None)
+        self._networks.clear()
+        self._give_back()
+
+    @cached_property
+    def _grounder(self) -> Grounder:
+        folder = self._known(self._config.grounder_folder) or starter_folder("grounder")
+        found = load_grounder(folder, device=self._device)
+        self._networks.append(found.model)
+        return found
+
+    @cached_property
+    def _segmenter(self) -> Segmenter:
+        source = self._known(self._config.segmenter_path) or starter_folder("segmenter")
+        found = load_segmenter(source, device=self._device)
+        self._networks.append(found.sam)
+        return found
+
+    @cached_property
+    def _video_tracker(self) -> VideoTracker | None:
+        folder = self._known(self._config.tracker_folder)
+        if folder is None:
+            return None
+        found = load_video_tracker(folder, device=self._device)
+        self._networks.append(found.model)
+        return found
+
+    @cached_property
+    def _critic(self) -> Critic:
+        folder = self._known(self._config.critic_folder) or starter_folder("critic")
+        found = load_critic(folder, device=self._device)
+        self._networks.append(found.network)
+        return found
+
+    def _call_back(self) -> None:
+        if self._waits:
+            for network in self._networks:
+                network.to(self._device)
+            self._waits = False
+
+    def _give_back(self) -> None:
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

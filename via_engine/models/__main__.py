@@ -154,7 +154,14 @@ def _plan(library: Library, given: argparse.Namespace) -> Told:
         names = ", ".join(card.name for card in cards)
         raise RequestError(f"no editor is called {given.name!r}; there are: {names}")
     plans = {
-        card.name: plan_memory(config, card, total_bytes=total, weight_bytes=dtype.itemsize)
+        card.name: plan_memory(
+            config,
+            card,
+            total_bytes=total,
+            weight_bytes=dtype.itemsize,
+            # A size that is given is a graphics card's.
+            has_main_memory=device.type != "cpu" or given.memory_gb is not None,
+        )
         for card in chosen
     }
     name = str(dtype).removeprefix("torch.")

@@ -32,6 +32,7 @@ class Stay(Enum):
     """What becomes of a part."""
 
     RESIDENT = "stays on the device"
+    OFFLOADED = "waits in main memory between uses"
     AFTER_USE = "leaves the device after use"
     NOT_KEPT = "is made anew for each range"
     NO_ROOM = "does not fit"
@@ -67,7 +68,11 @@ class MemoryPlan:
 
     def stays(self, name: str) -> bool:
         """Whether the part of that name is kept on the device; True for an unknown one."""
-        return all(part.stay is Stay.RESIDENT for part in self.parts if part.name == name)
+        return self.stay_of(name) is Stay.RESIDENT
+
+    def stay_of(self, name: str) -> Stay:
+        """What becomes of the part of that name; an unknown one stays."""
+        return next((part.stay for part in self.parts if part.name == name), Stay.RESIDENT)
 
 
 EDITOR, WORK, GROUP = "editor", "work in between", "attention group"
@@ -75,7 +80,12 @@ LOOKERS, CONDITIONER = "grounder, segmenter, tracker, critic", "language model"
 
 
 def plan_memory(
-    config: EngineConfig, card: ModelCard, *, total_bytes: int, weight_bytes: int
+    config: EngineConfig,
+    card: ModelCard,
+    *,
+    total_bytes: int,
+    weight_bytes: int,
+    has_main_memory: bool = True,
 ) -> MemoryPlan:
     """The plan for edits with one editor.
 
@@ -87,11 +97,15 @@ def plan_memory(
         card: of the editor.
         total_bytes: memory of the device.
         weight_bytes: per weight of the editor: 2 for bfloat16 and float16, 4 for float32.
+        has_main_memory: whether the computer has memory beside the device's, as a graphics card's
+            has, where models can wait.
     """
     left = total_bytes
     parts = []
     for part in _parts(config, card, weight_bytes):
         stay = Stay.RESIDENT if part.size_bytes <= left else _REFUGE[part.name]
+        if stay is Stay.OFFLOADED and not has_main_memory:
+            stay = Stay.AFTER_USE
         if stay is Stay.RESIDENT:
             left -= part.size_bytes
         parts.append(Part(name=part.name, size_bytes=part.size_bytes, stay=stay))
@@ -108,7 +122,7 @@ _REFUGE = {
     EDITOR: Stay.NO_ROOM,
     WORK: Stay.NO_ROOM,
     GROUP: Stay.NOT_KEPT,
-    LOOKERS: Stay.AFTER_USE,
+    LOOKERS: Stay.OFFLOADED,
     CONDITIONER: Stay.AFTER_USE,
 }
 

@@ -21,7 +21,13 @@ def planned(
     config: EngineConfig, card: ModelCard, device: torch.device, dtype: torch.dtype
 ) -> MemoryPlan:
     """What stays on this device in edits with that editor."""
-    return plan_memory(config, card, total_bytes=memory_bytes(device), weight_bytes=dtype.itemsize)
+    return plan_memory(
+        config,
+        card,
+        total_bytes=memory_bytes(device),
+        weight_bytes=dtype.itemsize,
+        has_main_memory=device.type != "cpu",
+    )
 
 
 def keeps_conditioner(card: ModelCard, device: torch.device, dtype: torch.dtype) -> bool:

@@ -120,7 +120,15 @@ def test_what_looks_at_pictures_leaves_before_the_edit_suffers(
     segmenter = tmp_path / "sam.safetensors"
     needed = sum(part.size_bytes for part in plan(card, 80).parts if part.name != LOOKERS) / GB
     found = plan(card, needed + 1, segmenter_path=segmenter)
-    assert (found.stays(GROUP), found.stays(LOOKERS)) == (True, False)
+    assert (found.stays(GROUP), found.stay_of(LOOKERS)) == (True, Stay.OFFLOADED)
+    alone = plan_memory(
+        EngineConfig(segmenter_path=segmenter),
+        card,
+        total_bytes=found.total_bytes,
+        weight_bytes=2,
+        has_main_memory=False,
+    )
+    assert alone.stay_of(LOOKERS) is Stay.AFTER_USE
 
 
 def test_too_small_a_device_is_told(card: ModelCard) -> None:
