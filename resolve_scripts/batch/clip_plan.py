@@ -13,6 +13,7 @@ from via.v1 import edit_pb2, media_pb2
 from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
+from resolve_scripts.edit_settings import EditSettings
 from resolve_scripts.errors import ClipNotSupportedError, ServerUnreachableError, ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
@@ -75,6 +76,7 @@ class ClipPlan:
 
 
 Planned = ClipPlan | Refused
+PlanKey = tuple[Media, str, EditSettings, MediaFrames | None]
 
 
 class Planner:
@@ -90,8 +92,8 @@ class Planner:
         self._client = client
         self._desk = desk
         self._handles = handles
-        self._media: dict[tuple[Path, int], media_pb2.MediaInfo] = {}
-        self._plans: dict[bytes, edit_pb2.EditPlan] = {}
+        self._media: dict[Media, media_pb2.MediaInfo] = {}
+        self._plans: dict[PlanKey, edit_pb2.EditPlan] = {}
 
     def plan(self, clip: FoundClip) -> Planned:
         """What will be done with the clip, or why nothing can be.
@@ -139,34 +141,28 @@ class Planner:
 
     def _media_info(self, media: Media) -> media_pb2.MediaInfo:
         """What the media holds, by an identity edit: no model has to be known for that."""
-        if isinstance(media, ImageSequence):
-            key = media.path_of(0), media.count
-        else:
-            key = media.path, 0
-        if key not in self._media:
+        if media not in self._media:
             spec = edit_pb2.EditSpec(source=self._desk.source(media), identity=True)
             if isinstance(media, ImageSequence):
                 frame = _first_there(media)
                 spec.frame_range.start_frame = frame
                 spec.frame_range.end_frame_exclusive = frame + 1
-            self._media[key] = self._client.validate_edit(spec).media
-        return self._media[key]
+            self._media[media] = self._client.validate_edit(spec).media
+        return self._media[media]
 
     def _edit_plan(self, clip: FoundClip, frames: MediaFrames) -> edit_pb2.EditPlan:
-        spec = edit_spec(
-            self._desk,
-            clip.media,
-            clip.edit.instruction,
-            clip.settings,
-            frame_range=(frames.start_frame, frames.end_frame_exclusive),
-        )
-        shared = edit_pb2.EditSpec()
-        shared.CopyFrom(spec)
-        # A matte clip may be as long as the range, so its fit depends on that.
-        if not spec.local.own_mask.HasField("matte_clip"):
-            shared.ClearField("frame_range")
-        key = shared.SerializeToString(deterministic=True)
+        settings = clip.settings
+        has_own = settings.local.mask is not None or settings.adapt is not None
+        # Whether a mask or a root fits depends on the range; all else does not.
+        key = clip.media, clip.edit.instruction, settings, frames if has_own else None
         if key not in self._plans:
+            spec = edit_spec(
+                self._desk,
+                clip.media,
+                clip.edit.instruction,
+                settings,
+                frame_range=(frames.start_frame, frames.end_frame_exclusive),
+            )
             self._plans[key] = self._client.validate_edit(spec)
         return self._plans[key]
 

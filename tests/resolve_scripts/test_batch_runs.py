@@ -376,3 +376,21 @@ def test_ten_thousand_clips_are_planned_in_ten_seconds(
     assert plan["clips"][9_999]["record_frames"] == [99_990, 100_000]
     assert plan["planning_memory_bytes"] > 1 << 20
     assert fake.validated == 2
+
+
+def test_every_timeline_of_other_programs_is_planned(
+    via: Via, fake: FakeServer, shared_timelines: Path, tmp_path: Path
+) -> None:
+    """Their media is not here, but which frames of it are needed is told all the same."""
+    paths = [path for path in sorted(shared_timelines.rglob("*")) if path.is_file()]
+    for path in paths:
+        name = ["--timeline", "OpenTimeline_Project"] if path.suffix == ".fcpxml" else []
+        options = ["--identity", "--dry-run", "-o", tmp_path / "out.otio", *name]
+        plan = batch(via, path, *options, code=1)
+        assert plan["clips"], path
+        for clip in plan["clips"]:
+            assert clip["error"]["reason"] == "MEDIA_NOT_FOUND", path
+            start, end = clip["media_frames"]
+            assert 0 <= start < end, path
+    assert len(paths) >= 16
+    assert fake.calls == 0

@@ -103,12 +103,13 @@ CONVERTED = Fraction(1, 10_000)
 Pair = tuple[tuple[str, int] | None, tuple[str, int] | None]
 
 
-def dissolving(track: otio.schema.Track, rate: Fraction) -> dict[int, Pair]:
+def dissolving(track: otio.schema.Track, rate: Fraction) -> dict[int, set[Pair]]:
     """Both pictures of every dissolve by record frame: clip and media frame, None for nothing.
 
-    A dissolve shows each clip beyond its own end, so where the clip ends does not matter here.
+    Over a short gap two of them share a frame. A dissolve shows each clip beyond its own end, so
+    where the clip ends does not matter here.
     """
-    found: dict[int, Pair] = {}
+    found: dict[int, set[Pair]] = {}
     children, start_s = list(track), Fraction(0)
     for index, child in enumerate(children):
         if isinstance(child, otio.schema.Transition):
@@ -118,10 +119,8 @@ def dissolving(track: otio.schema.Track, rate: Fraction) -> dict[int, Pair]:
             head, tail = plain_s(child.in_offset), plain_s(child.out_offset)
             for record_frame in range(ceil((start_s - head) * rate), ceil((start_s + tail) * rate)):
                 time_s = record_frame / rate
-                found[record_frame] = (
-                    _picture(left, time_s - left_s),
-                    _picture(right, time_s - start_s),
-                )
+                pair = _picture(left, time_s - left_s), _picture(right, time_s - start_s)
+                found.setdefault(record_frame, set()).add(pair)
         else:
             start_s += plain(child).length_s
     return found
