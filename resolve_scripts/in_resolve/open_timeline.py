@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from resolve_scripts.in_resolve.coordinates import frame_of, rate_of, timecode_of
-from resolve_scripts.in_resolve.errors import NotAnsweringError, NothingOpenError
+from resolve_scripts.in_resolve.errors import MessageError, NotAnsweringError, NothingOpenError
 from resolve_scripts.in_resolve.resolve_api import (
     OPEN_DIALOG_STEP,
     check_awake,
@@ -65,7 +65,17 @@ class OpenTimeline:
         return range(1, whole(self.timeline.GetTrackCount("video"), "how many tracks it has") + 1)
 
     def move_playhead(self, frame: int) -> bool:
-        """Moves the playhead; False on pages without one, such as Media and Fusion."""
+        """Moves the playhead; False on pages without one, such as Media and Fusion.
+
+        Raises:
+            MessageError: the timeline has no such frame.
+        """
+        if not self.start_frame <= frame < self.end_frame_exclusive:
+            raise MessageError(
+                f"the timeline has no frame {frame}",
+                next_step="let Via look for clips again",
+                reason="FRAME_OUTSIDE_TIMELINE",
+            )
         timecode = self.timecode_at(frame)
         self.timeline.SetCurrentTimecode(timecode)
         return bool(self.timeline.GetCurrentTimecode() == timecode)

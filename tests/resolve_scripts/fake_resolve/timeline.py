@@ -413,7 +413,7 @@ class TimelineApi(Marked, Api):
         return frames.frame_to_timecode(frame, self.rate, self.drop)
 
     def SetCurrentTimecode(self, timecode: str) -> bool:
-        if self._page() in ("media", "fusion"):
+        if self._page() in ("media", "fusion") or int(timecode.split(":", maxsplit=1)[0]) > 23:
             return False
         origin = frames.timecode_to_frame(self.start_timecode, self.rate, self.drop)
         self.playhead = frames.timecode_to_frame(timecode, self.rate, self.drop) - origin

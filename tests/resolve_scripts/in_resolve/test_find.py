@@ -119,6 +119,11 @@ def test_nothing_open_is_told(project: bool, reason: str) -> None:
 
 
 def test_the_playhead_moves_where_the_panel_says(scene: Scene) -> None:
-    fake = build(replace(scene, frame_rate="29.97", drop_frame=True))
+    title = ClipAt(kind="title", start=100, frame_count=2000)
+    clips = (*scene.clips, title)
+    fake = build(replace(scene, frame_rate="29.97", drop_frame=True, clips=clips))
     ask(fake, "focus", frame=fake.timeline.start_frame() + 1799)
     assert fake.timeline.playhead == 1799
+    with pytest.raises(BridgeError) as told:
+        ask(fake, "focus", frame=2**50)
+    assert told.value.reason == "FRAME_OUTSIDE_TIMELINE"
