@@ -61,7 +61,7 @@ def _alone(
 
     def show(link: str) -> None:
         print(json.dumps({"url": link}) if as_json else link, flush=True)
-        if opens_browser and not open_in_browser(link):
+        if not (opens_browser and open_in_browser(link)):
             _say("open this link in a browser; it works once. Ctrl-C ends the panel.")
 
     run_panel(choice, bridge=None, files=files, port=port, show=show, say=_say)
