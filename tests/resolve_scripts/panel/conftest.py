@@ -101,7 +101,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, media_folder: Path) -> Iter
         yield address
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread, and other tests start loops of their own.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's browser, without a screen."""
     program = require_program("chromium")
