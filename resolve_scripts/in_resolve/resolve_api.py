@@ -85,7 +85,7 @@ def explained(error: BridgeError, resolve: Any) -> BridgeError:
         check_awake(resolve)
     except NotAnsweringError as silent:
         return silent
-    except Exception:
+    except Exception:  # proxies fail in ways of their own; what went wrong first is the news
         return error
     return error
 
