@@ -22,9 +22,11 @@ from via_engine.masks.outline import bounding_box, overlap, without_specks
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-# The grounder's own threshold finds half of all absent objects; this one asks for more to begin
-# with, and takes faint answers only when they look like the sure ones.
-SURE_SCORE = 0.45
+# The grounder's own threshold finds half of all absent objects. A thing is one that was answered
+# at least likely once, and is the subject when it still is from near; faint answers count only
+# when they look like the others.
+_LIKELY_SCORE = 0.35
+_SURE_BELIEF = 0.5
 _FAINT_SCORE = 0.2
 # Likeness of colours from which two answers are the same thing.
 SAME_THING = 0.75
@@ -133,25 +135,25 @@ def subjects_among(
     With `several`, all that answer nearly as well as the best; else the best, for a phrase in
     the singular means one look, and the next best thing is most often a mistake.
     """
-    sure = [thing for thing in things if thing.best_score >= SURE_SCORE]
-    if len(sure) < 2:
-        return tuple(sure)
-    evidence = {thing: _evidence(thing, phrase, finder) for thing in sure}
-    ranked = sorted(sure, key=lambda thing: -evidence[thing])
+    likely = [thing for thing in things if thing.best_score >= _LIKELY_SCORE]
+    beliefs = {thing: _belief(thing, phrase, finder) for thing in likely}
+    ranked = sorted(likely, key=lambda thing: -beliefs[thing])
+    sure = [thing for thing in ranked if beliefs[thing] >= _SURE_BELIEF]
     if not several:
-        return tuple(ranked[:1])
-    return tuple(one for one in ranked if evidence[one] >= _ALSO_MEANT * evidence[ranked[0]])
+        return tuple(sure[:1])
+    return tuple(one for one in sure if beliefs[one] >= _ALSO_MEANT * beliefs[sure[0]])
 
 
-def _evidence(thing: Thing, phrase: str, finder: Finder) -> float:
-    """How much speaks for a thing being what the phrase names, comparable within a clip.
+def _belief(thing: Thing, phrase: str, finder: Finder) -> float:
+    """How much speaks for a thing being what the phrase names, 0 to 1.
 
     Its surest sightings are asked about again, each from near and with nothing else in view: in
     the whole frame the things compete, and one may answer for another.
     """
     best = sorted(thing.sightings, key=lambda one: -one.score)[:_BEST_ANSWERS]
     answers = [finder.find(one.closeup, phrase, box_threshold=0.0)[:1] for one in best]
-    return sum(one.score for found in answers for one in found)
+    from_near = sum(one.score for found in answers for one in found) / len(best)
+    return (thing.best_score + from_near) / 2
 
 
 def masks_by_index(subject: Thing) -> dict[int, Mask]:

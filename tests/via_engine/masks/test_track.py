@@ -37,11 +37,16 @@ class World:
 
     The grounder never says that something is absent: it then answers with the other object. In
     the frames `blind` it sees nothing, in those `merged` the segmenter draws one outline around
-    both objects.
+    both objects. `scores` are those of the object asked for and of the other one.
     """
 
     def __init__(
-        self, scene: Scene, *, blind: Sequence[int] = (), merged: Sequence[int] = ()
+        self,
+        scene: Scene,
+        *,
+        blind: Sequence[int] = (),
+        merged: Sequence[int] = (),
+        scores: tuple[float, float] = (0.7, 0.5),
     ) -> None:
         frames = [render_frame(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
         owners = [owner_map(scene, one, width=WIDTH, height=HEIGHT) for one in range(COUNT)]
@@ -51,6 +56,7 @@ class World:
         self._numbers = {frame.tobytes(): number for number, frame in enumerate(frames)}
         self._blind = set(blind)
         self._merged = set(merged)
+        self._scores = scores
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self.frames)
@@ -63,7 +69,7 @@ class World:
         self.looked_at.append(number)
         if asked is None or number in self._blind:
             return ()
-        ranked = ((asked, 0.7), (1 - asked, 0.5))
+        ranked = zip((asked, 1 - asked), self._scores, strict=True)
         return tuple(
             Detection(box_xyxy=self.box(index, number), score=score, phrase=phrase, words=phrase)
             for index, score in ranked
@@ -140,6 +146,27 @@ def test_another_object_is_not_taken_for_the_absent_subject(leaving: World) -> N
             assert not found.any()
         elif np.count_nonzero(mask) > 150:
             assert mask_overlap(found, mask) > 0.8
+
+
+def test_of_two_answers_the_one_that_holds_from_near_is_the_subject() -> None:
+    world = World(demo_scene(), scores=(0.4, 0.6))
+    track = world.track("make the star green")
+    assert min(mask_overlap(track.mask(100 + n), world.truths[STAR][n]) for n in range(COUNT)) > 0.8
+
+
+def test_an_answer_that_does_not_hold_from_near_is_no_subject() -> None:
+    never = Trajectory(
+        centre_xy=(3.0, 3.0),
+        swing_xy=(0.0, 0.0),
+        period_frames=(40.0, 40.0),
+        phase=(0.0, 0.0),
+        roll_per_frame=0.0,
+        tilt=0.0,
+        breath=0.0,
+    )
+    without_star = World(moving(demo_scene(), STAR, never), scores=(0.0, 0.8))
+    with pytest.raises(SubjectNotFoundError, match="star"):
+        without_star.track("make the star green")
 
 
 def test_where_the_subject_comes_and_goes_the_grounder_looks_again(leaving: World) -> None:
