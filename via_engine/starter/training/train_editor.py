@@ -19,6 +19,7 @@ from via_engine.starter.networks.text import (
     token_ids,
     world_tokenizer,
 )
+from via_engine.starter.training.editor_optimizer import EditorOptimizer
 from via_engine.starter.training.pairs import (
     FAMILIES_PER_SHARD,
     SIZES,
@@ -32,18 +33,20 @@ from via_engine.starter.training.training_run import EditorSettings, TrainingRun
 from via_engine.starter.world.vocabulary import Edit, wordings
 
 EDIT_SHARES: dict[Edit, float] = {
-    "recolour": 0.28,
+    "recolour": 0.26,
     "vague_recolour": 0.1,
-    "kind": 0.33,
-    "remove": 0.07,
-    "background": 0.07,
-    "time": 0.06,
-    "style": 0.04,
-    "material": 0.05,
+    "kind": 0.42,
+    "remove": 0.05,
+    "background": 0.05,
+    "time": 0.05,
+    "style": 0.03,
+    "material": 0.04,
 }
 _DROP_SHARE = 0.05
 _GATHERED_SHARE = 0.3
-_CLOSE_UP_SIDE = 8
+# Holds most objects whole, at a quarter of what a full picture costs.
+_CLOSE_UP_SIDE = 12
+_CLOSE_UP_SHARE = 0.8
 _FULL_AREA = 256
 _EMA_DECAY = 0.998
 _RELOAD_STEPS = 400
@@ -153,9 +156,9 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     run.begin(editor)
     editor.unet.to(memory_format=torch.channels_last)
     averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
-    optimizer = torch.optim.AdamW(
-        editor.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
-    )
+    words = [*editor.text_encoder.parameters()] if settings.learns_words else []
+    editor.text_encoder.requires_grad_(bool(words))
+    optimizer = EditorOptimizer(editor.unet, words, settings.learning_rate)
     both = nn.ModuleDict({"editor": editor, "averaged": averaged})
     run.resume(both, optimizer)
     torch.manual_seed(settings.seed + run.step + 1_000_003 * run.rank)
@@ -277,7 +280,7 @@ def _batches(
         for _ in range(_RELOAD_STEPS):
             table = tables[int(kind.integers(len(tables)))]
             gathered = bool(kind.random() < _GATHERED_SHARE)
-            close_up = bool(run.step < close_up_steps and kind.random() < 0.75)
+            close_up = bool(run.step < close_up_steps and kind.random() < _CLOSE_UP_SHARE)
             area = _CLOSE_UP_SIDE**2 if close_up else table.latents[0, 0].numel()
             size = 2 * max(1, round(settings.batch_size * _FULL_AREA / area / 2))
             batch = _draw(table, chance, size, tokenizer, gathered=gathered)
@@ -328,8 +331,9 @@ def _close_ups(batch: Batch, chance: np.random.Generator) -> Batch:
     for index in range(len(changed)):
         odds = changed[index].flatten().double().numpy() ** 2 + 1e-6
         row, column = divmod(int(chance.choice(rows * columns, p=odds / odds.sum())), columns)
-        top = int(np.clip(row - chance.integers(2, 6), 0, rows - _CLOSE_UP_SIDE))
-        left = int(np.clip(column - chance.integers(2, 6), 0, columns - _CLOSE_UP_SIDE))
+        down, across = chance.integers(_CLOSE_UP_SIDE // 4, _CLOSE_UP_SIDE * 3 // 4, 2)
+        top = int(np.clip(row - down, 0, rows - _CLOSE_UP_SIDE))
+        left = int(np.clip(column - across, 0, columns - _CLOSE_UP_SIDE))
         places.append((slice(top, top + _CLOSE_UP_SIDE), slice(left, left + _CLOSE_UP_SIDE)))
     return replace(
         batch,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
@@ -35,7 +36,8 @@ class EditorSettings:
 
     `batch_size` counts pictures of 128 x 128; of others there are as many as cost the same.
     `families` source scenes with all their edits are drawn and encoded first. In the first
-    `close_up_share` of the steps most batches are cut-outs around what changes.
+    `close_up_share` of the steps most batches are cut-outs around what changes. With
+    `learns_words` 0 the text encoder stays as it is, which keeps a trained conditioner valid.
     """
 
     steps: int = 6000
@@ -43,6 +45,7 @@ class EditorSettings:
     learning_rate: float = 7e-4
     families: int = 4000
     close_up_share: float = 0.3
+    learns_words: int = 1
     seed: int = 0
 
 
@@ -62,6 +65,31 @@ class TrainingRecord:
     def as_json(self) -> dict[str, str | int | float]:
         """Plain values for the JSON beside the weights."""
         return asdict(self)
+
+
+class Optimizer(Protocol):
+    """What a run asks of an optimizer; torch's own have it."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of parameters, each with its learning rate under "lr"."""
+        ...
+
+    def step(self) -> Any:
+        """One step down the gradients."""
+        ...
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from a checkpoint."""
+        ...
 
 
 @dataclass(kw_only=True)
@@ -115,7 +143,7 @@ class TrainingRun:
         self.earlier_samples = int(record["samples"])
         self.earlier_wall_time_s = float(record["wall_time_s"])
 
-    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def resume(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Load model, optimizer and counters of an earlier run, if there was one."""
         if not self.checkpoint.exists():
             return
@@ -130,7 +158,7 @@ class TrainingRun:
         going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
         return self._agreed(going)
 
-    def learn(self, loss: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def learn(self, loss: Tensor, model: nn.Module, optimizer: Optimizer) -> None:
         """One step down the loss, on the gradients of all processes, cut to length 1."""
         loss.backward()  # type: ignore[no-untyped-call]
         self._share_gradients(model)
@@ -154,7 +182,7 @@ class TrainingRun:
         if self.processes > 1:
             distributed.barrier()
 
-    def set_learning_rate(self, optimizer: torch.optim.Optimizer, peak: float, steps: int) -> None:
+    def set_learning_rate(self, optimizer: Optimizer, peak: float, steps: int) -> None:
         """Linear warm-up, then a cosine down to a twentieth of the peak."""
         warm = min(1.0, (self.step + 1) / _WARM_STEPS)
         decay = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / steps)))
@@ -174,7 +202,7 @@ class TrainingRun:
             self._report()
         return self.rank == 0 and now - self._saved > _CHECKPOINT_PERIOD_S
 
-    def save(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def save(self, model: nn.Module, optimizer: Optimizer) -> None:
         """Write the checkpoint in one motion."""
         if self.rank:
             return
