@@ -47,10 +47,10 @@ def test_a_step_of_a_convolution_has_no_preferred_direction() -> None:
 def test_biases_and_other_parts_learn_too() -> None:
     net, other = Network(), nn.Parameter(torch.ones(4))
     optimizer = EditorOptimizer(net, [other], RATE)
-    bias = net.second.bias.detach().clone()
+    bias = net.state_dict()["second.bias"].clone()
     torch.autograd.backward((net(torch.randn(3, 6, 5, 5)).mean((0, 2, 3)) * other).sum())
     optimizer.step()
-    assert not torch.equal(net.second.bias.detach(), bias)
+    assert not torch.equal(net.state_dict()["second.bias"], bias)
     assert not torch.equal(other.detach(), torch.ones(4))
 
 
