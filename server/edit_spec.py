@@ -133,13 +133,14 @@ class AdaptSpec:
 class EditSpec:
     """An edit as asked for; None means the default of the model or of Via.
 
-    `group_from` is the resource name of the job that lends its look, empty for none.
+    `hold_frames` as in the engine's `EditRequest`. `group_from` is the resource name of the job that lends its look, empty for none.
     """
 
     source: MediaSource
     instruction: str
     model: str | None = None
     frame_range: FrameRange | None = None
+    hold_frames: int = 0
     group_range: FrameRange | None = None
     group_from: str = ""
     identity: bool = False
@@ -173,6 +174,7 @@ class ResolvedSpec:
     instruction: str
     model: str
     frame_range: FrameRange
+    hold_frames: int = 0
     group_range: FrameRange | None
     group_from: str = ""
     look_source: LookSource | None = None
@@ -212,6 +214,7 @@ class ResolvedSpec:
             sequence=media.sequence,
             media_identity=media.identity,
             frame_range=self.frame_range,
+            hold_frames=self.hold_frames,
             group_range=self.group_range,
             look_source=self.look_source,
             identity=self.identity,

@@ -299,7 +299,7 @@ class VideoEditor:
                         for picture in shot.apply(first_frame, pictures, group, check):
                             encoder.add(picture)
                         yield pace.after(len(batch))
-                chunks[index] = encoder.finish()
+                chunks[index] = encoder.finish(check)
             yield ChunkFinished(chunk=chunks[index])
 
 
@@ -356,10 +356,11 @@ def _assembled(
         geometry,
         start_timecode=timecode_at(start, media.frame_rate, first_frame) if start else None,
         output_format=request.output_format,
+        repeats=request.repeats,
     )
     return EditResult(
         path=output,
-        frame_count=request.frame_range.frame_count,
+        frame_count=request.frame_range.frame_count + request.repeats,
         frame_rate=geometry.frame_rate,
         width=geometry.width,
         height=geometry.height,
