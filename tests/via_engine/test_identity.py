@@ -166,10 +166,13 @@ def test_a_held_frame_has_its_samples_and_a_timecode_that_counts_on(
 ) -> None:
     clip = write_clip(tmp_path / "clip.mov", 8, timecode="01:00:00:00")
     result = passed_through(editor, clip, tmp_path, FrameRange(5, 6), kind, hold_frames=30)
-    alone = passed_through(editor, clip, tmp_path, FrameRange(5, 6), kind)
-    media = probe_media(result.path)
-    assert (media.frame_count, result.frame_count, alone.frame_count) == (30, 30, 1)
+    media, pictures = probe_media(result.path), decoded(result.path, FrameRange(0, 99))
+    assert (media.frame_count, result.frame_count, len(pictures)) == (30, 30, 30)
     assert int(probed_stream(ffprobe, result.path, "-count_frames")["nb_read_frames"]) == 30
+    passed_through(editor, clip, tmp_path, FrameRange(5, 6), kind)
+    [(_, alone)] = decoded(result.path, FrameRange(0, 99))
+    for _, planes in pictures:
+        assert all(np.array_equal(ours, plane) for ours, plane in zip(planes, alone, strict=True))
     assert media.start_timecode == "01:00:00:05"
 
 
