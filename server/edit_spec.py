@@ -133,7 +133,8 @@ class AdaptSpec:
 class EditSpec:
     """An edit as asked for; None means the default of the model or of Via.
 
-    `hold_frames` as in the engine's `EditRequest`. `group_from` is the resource name of the job that lends its look, empty for none.
+    `hold_frames` as in the engine's `EditRequest`. `group_from` is the resource name of the job
+    that lends its look, empty for none.
     """
 
     source: MediaSource

@@ -4,7 +4,7 @@ what it will cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -69,6 +69,16 @@ class ClipPlan:
         """Name of the model; "identity" where none runs."""
         return "identity" if self.spec.identity else self.spec.model
 
+    def held(self, frame_count: int) -> ClipPlan:
+        """The same with its frozen picture held for so many frames."""
+        if self.need.hold is None or self.need.hold.frame_count == frame_count:
+            return self
+        spec = edit_pb2.EditSpec()
+        spec.CopyFrom(self.spec)
+        spec.hold_frames = frame_count
+        hold = replace(self.need.hold, frame_count=frame_count)
+        return replace(self, spec=spec, need=replace(self.need, hold=hold))
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know, a sentence each."""
@@ -76,7 +86,7 @@ class ClipPlan:
 
 
 Planned = ClipPlan | Refused
-PlanKey = tuple[Media, str, EditSettings, MediaFrames | None]
+PlanKey = tuple[Media, str, EditSettings, MediaFrames | None, int]
 
 
 class Planner:
@@ -86,12 +96,14 @@ class Planner:
         client: the server.
         desk: names media to it.
         handles: record frames to render beyond each end of a clip.
+        in_place: whether edits take the place of the clips' media, not a track of their own.
     """
 
-    def __init__(self, client: ViaClient, desk: MediaDesk, *, handles: int) -> None:
+    def __init__(self, client: ViaClient, desk: MediaDesk, *, handles: int, in_place: bool) -> None:
         self._client = client
         self._desk = desk
         self._handles = handles
+        self._in_place = in_place
         self._media: dict[Media, media_pb2.MediaInfo] = {}
         self._plans: dict[PlanKey, edit_pb2.EditPlan] = {}
 
@@ -116,10 +128,10 @@ class Planner:
             frame_count=info.frame_count,
             start_timecode=info.start_timecode,
         )
-        need = needed_media(clip.edit, handles=self._handles, facts=facts)
+        need = needed_media(clip.edit, handles=self._handles, facts=facts, in_place=self._in_place)
         if isinstance(clip.media, ImageSequence):
             check_pictures(clip.media, need.frames)
-        plan = self._edit_plan(clip, need.frames)
+        plan = self._edit_plan(clip, need)
         spec = edit_pb2.EditSpec()
         spec.CopyFrom(plan.resolved_spec)
         spec.frame_range.start_frame = need.frames.start_frame
@@ -150,11 +162,13 @@ class Planner:
             self._media[media] = self._client.validate_edit(spec).media
         return self._media[media]
 
-    def _edit_plan(self, clip: FoundClip, frames: MediaFrames) -> edit_pb2.EditPlan:
-        settings = clip.settings
+    def _edit_plan(self, clip: FoundClip, need: MediaNeed) -> edit_pb2.EditPlan:
+        settings, frames = clip.settings, need.frames
+        hold_frames = 0 if need.hold is None else need.hold.frame_count
         has_own = settings.local.mask is not None or settings.adapt is not None
         # Whether a mask or a root fits depends on the range; all else does not.
-        key = clip.media, clip.edit.instruction, settings, frames if has_own else None
+        fitted = frames if has_own else None
+        key = clip.media, clip.edit.instruction, settings, fitted, hold_frames
         if key not in self._plans:
             spec = edit_spec(
                 self._desk,
@@ -163,6 +177,7 @@ class Planner:
                 settings,
                 frame_range=(frames.start_frame, frames.end_frame_exclusive),
             )
+            spec.hold_frames = hold_frames
             self._plans[key] = self._client.validate_edit(spec)
         return self._plans[key]
 
