@@ -55,6 +55,7 @@ class SequenceName:
     first_number: int
     frame_count: int
     frame_rate: Fraction
+    is_single: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

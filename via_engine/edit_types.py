@@ -109,6 +109,7 @@ class ImageSequence:
         first_number: number of media frame 0.
         frame_count: length of the clip; numbers without a file are missing frames.
         frame_rate: frames per second.
+        is_single: one picture without a number, a clip of one frame.
     """
 
     folder: Path
@@ -118,16 +119,17 @@ class ImageSequence:
     first_number: int
     frame_count: int
     frame_rate: Fraction
+    is_single: bool = False
 
     @property
     def pattern(self) -> Path:
         """The pictures as one name, such as "shot.####.png"; for people, there is no such file."""
-        number = "#" * max(1, self.zero_padding)
+        number = "" if self.is_single else "#" * max(1, self.zero_padding)
         return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
 
     def path_of(self, frame: int) -> Path:
         """Where the picture of a media frame lies, whether it exists or not."""
-        number = f"{self.first_number + frame:0{self.zero_padding}d}"
+        number = "" if self.is_single else f"{self.first_number + frame:0{self.zero_padding}d}"
         return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
 
 

@@ -14,14 +14,12 @@ from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
 from resolve_scripts.edit_settings import EditSettings
-from resolve_scripts.errors import ClipNotSupportedError, ServerUnreachableError, ViaClientError
+from resolve_scripts.errors import ServerUnreachableError, ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
 from resolve_scripts.timeline.media import (
-    STILL_SUFFIXES,
     ImageSequence,
     Media,
-    Movie,
     check_pictures,
 )
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
@@ -60,8 +58,7 @@ class ClipPlan:
     def media_name(self) -> Path:
         """The file, or a name for the numbered pictures such as "shot.####.png"."""
         if isinstance(self.media, ImageSequence):
-            number = "#" * max(1, self.media.padding)
-            return self.media.folder / f"{self.media.prefix}{number}{self.media.suffix}"
+            return self.media.pattern
         return self.media.path
 
     @property
@@ -121,7 +118,6 @@ class Planner:
             return Refused(error=error, edit=clip.edit)
 
     def _planned(self, clip: FoundClip) -> ClipPlan:
-        _refuse_still(clip.media)
         info = self._media_info(clip.media)
         facts = MediaFacts(
             frame_rate=Fraction(info.frame_rate.num, info.frame_rate.den),
@@ -186,12 +182,3 @@ def _first_there(sequence: ImageSequence) -> int:
     """The first media frame whose picture is there."""
     missing = {number - sequence.start_number for number in sequence.missing}
     return next((frame for frame in range(sequence.count) if frame not in missing), 0)
-
-
-def _refuse_still(media: Media) -> None:
-    if isinstance(media, Movie) and media.path.suffix.lower() in STILL_SUFFIXES:
-        raise ClipNotSupportedError(
-            f"its media {media.path.name} is a single picture, which cannot be edited yet; render "
-            "the clip to a movie first",
-            reason="STILL_NOT_SUPPORTED",
-        )
