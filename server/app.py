@@ -134,6 +134,8 @@ def _build(config: ServerConfig, catalog: ModelCatalog, access: Access) -> Parts
         ledger=ledger,
         store=store,
         dispatcher=dispatcher,
+        worker=worker,
+        engine=config.engine,
         preview_folder=config.jobs_folder,
     )
     return Parts(

@@ -105,6 +105,7 @@ def plan_message(plan: EditPlan) -> edit_pb2.EditPlan:
         estimated_duration=duration_message(plan.estimated_seconds),
         warnings=plan.warnings,
         estimated_memory_bytes=plan.estimated_memory_bytes,
+        is_measured=plan.is_measured,
     )
 
 

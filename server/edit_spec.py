@@ -301,7 +301,10 @@ class Attachments:
 
 @dataclass(frozen=True, kw_only=True)
 class EditPlan:
-    """What an edit would do. Working size in pixels; time and memory are None until measured."""
+    """What an edit would do. Working size in pixels; time and memory are None when not known.
+
+    `is_measured` when they are what earlier runs took, not computed from the model's size.
+    """
 
     spec: ResolvedSpec
     media: MediaInfo
@@ -310,6 +313,7 @@ class EditPlan:
     estimated_seconds: float | None
     warnings: tuple[str, ...]
     estimated_memory_bytes: int | None = None
+    is_measured: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

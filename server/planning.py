@@ -86,6 +86,7 @@ def plan_edit(
         estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frame_steps,
         warnings=_warnings(spec, resolved, media=media, card=card),
         estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
+        is_measured=pace is not None,
     )
 
 
@@ -137,6 +138,7 @@ def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> Edi
         estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frames,
         warnings=_media_warnings(media),
         estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
+        is_measured=pace is not None,
     )
 
 

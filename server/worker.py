@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
@@ -23,6 +24,7 @@ from server.worker_process import (
 )
 from via_engine.config import EngineConfig
 from via_engine.edit_types import EditEvent, EditRequest
+from via_engine.models.estimate import DeviceFacts
 
 POLL_S = 0.05
 
@@ -30,16 +32,19 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Worker:
-    """The engine in its own process, one order at a time. For one thread, except `kill`.
+    """The engine in its own process, one order at a time. For one thread, but for what says else.
 
     Attributes:
         device: torch device of the engine; empty until it has said it.
+        facts: memory and speed of the device; None until it has said them, or when it cannot.
         loaded_models: names of the resident models, as of the last order.
     """
 
     def __init__(self, *, editor_factory: str, config: EngineConfig) -> None:
         self.device = ""
+        self.facts: DeviceFacts | None = None
         self.loaded_models: tuple[str, ...] = ()
+        self._is_tried = threading.Event()
         self._editor_factory = editor_factory
         self._config = config
         self._numbers = count(1)
@@ -57,12 +62,20 @@ class Worker:
             WorkerDiedError: the engine cannot be loaded.
         """
         process = self._started()
-        with _translated(process):
-            while not self.device and not cancelled():
-                self._note_ready(process.receive(POLL_S))
+        try:
+            with _translated(process):
+                while not self.device and not cancelled():
+                    self._note_ready(process.receive(POLL_S))
+        finally:
+            self._is_tried.set()
+
+    def facts_within(self, timeout_s: float) -> DeviceFacts | None:
+        """Memory and speed of the device, waited for while the engine starts. For any thread."""
+        self._is_tried.wait(timeout_s)
+        return self.facts
 
     def kill(self) -> None:
-        """Ends the process at once; whatever it was doing raises WorkerDiedError."""
+        """Ends the process at once; whatever it was doing raises WorkerDiedError. Any thread."""
         if self._process is not None:
             self._process.kill()
 
@@ -127,7 +140,7 @@ class Worker:
 
     def _note_ready(self, reply: object) -> bool:
         if isinstance(reply, Ready):
-            self.device = reply.device
+            self.device, self.facts = reply.device, reply.facts
         return isinstance(reply, Ready)
 
     def _check(self, finished: Finished) -> None:

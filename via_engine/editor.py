@@ -41,6 +41,8 @@ from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
+from via_engine.models.device_speed import device_facts
+from via_engine.models.estimate import DeviceFacts
 from via_engine.models.library.library import Library
 from via_engine.models.memory_plan import LOOKERS, Stay
 from via_engine.models.placement import (
@@ -91,6 +93,10 @@ class VideoEditor:
     def device(self) -> str:
         """The torch device in use, such as "cuda" or "cpu"."""
         return str(self._models.device)
+
+    def device_facts(self) -> DeviceFacts:
+        """Memory and speed of the device, measured now, within a second or so."""
+        return device_facts(self._models.device, self._models.dtype)
 
     def loaded_models(self) -> tuple[str, ...]:
         """Names of the models in memory."""

@@ -38,8 +38,9 @@ class ClipPlan:
         spec: the edit of exactly these frames, every setting filled in.
         source_hash: what the server calls the media's content; equal means the same media.
         working_px: width and height at which the model works.
-        estimated_s: expected run time; None until the server has measured the model once.
+        estimated_s: expected run time; None when it is not known.
         estimated_memory_bytes: expected memory on the worker's device, likewise.
+        is_measured: whether both are what the model took before, not computed from its size.
         warnings: what the server says of media and model, a sentence each.
     """
 
@@ -52,6 +53,7 @@ class ClipPlan:
     working_px: tuple[int, int]
     estimated_s: float | None
     estimated_memory_bytes: int | None
+    is_measured: bool
     warnings: tuple[str, ...]
 
     @property
@@ -144,6 +146,7 @@ class Planner:
             working_px=(plan.working_width, plan.working_height),
             estimated_s=seconds * need.frames.frame_count or None,
             estimated_memory_bytes=plan.estimated_memory_bytes if has_memory else None,
+            is_measured=plan.is_measured,
             warnings=tuple(plan.warnings),
         )
 
