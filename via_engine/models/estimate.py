@@ -22,7 +22,6 @@ _BRANCHES = 3
 _TEXT_TOKENS = 77
 # A weight stands for the operations around it: norm, activation, addition, change of shape.
 _CALLS_PER_WEIGHT = 4
-_VAE_SCALE = 8
 # Every frame goes into the VAE once and comes out of it twice: edited, and as it was.
 _DECODES = 2
 _MULTIPLY_ADD = 2
@@ -98,7 +97,8 @@ def _seconds_per_frame(
         * (1 if weight.name.startswith(("encoder.", "quant")) else _DECODES)
         for weight in vae
     )
-    across, down = ceil(size.width / _VAE_SCALE), ceil(size.height / _VAE_SCALE)
+    scale = 2 ** max((weight.level for weight in vae), default=0)
+    across, down = ceil(size.width / scale), ceil(size.height / scale)
     step = _BRANCHES * sum(
         _flops(weight, across, down, group_size=size.group_size) for weight in unet
     )
