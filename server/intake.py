@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from server.access import Access
@@ -14,13 +14,13 @@ from server.checking import check_frame, check_number
 from server.dispatch import Dispatcher
 from server.edit_spec import IDENTITY, EditPlan, EditSpec
 from server.errors import ArgumentError, EngineFaultError
+from server.estimating import Estimator
 from server.jobs import Job, job_id
 from server.json_values import to_json
 from server.ledger import JobLedger
 from server.planning import check_words, plan_edit, plan_identity
 from server.probing import MediaProber
 from server.store import JobStore
-from server.worker import Worker
 from server.worker_process import (
     Answer,
     Command,
@@ -29,16 +29,12 @@ from server.worker_process import (
     ProposeRoots,
     RootProposal,
 )
-from via_engine.config import EngineConfig
 from via_engine.edit_types import LookSource, MediaInfo, ModelCard, RootCandidate
-from via_engine.errors import ModelIntegrityError
 from via_engine.models.catalog import ModelCatalog
-from via_engine.models.estimate import EditSize, estimated
 
 MAX_REQUEST_ID_CHARACTERS = 128
 DEFAULT_PROPOSED_ROOTS = 6
 MAX_PROPOSED_ROOTS = 24
-LONGEST_START_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +47,7 @@ class Intake:
     ledger: JobLedger
     store: JobStore
     dispatcher: Dispatcher
-    worker: Worker
-    engine: EngineConfig
+    estimator: Estimator
     preview_folder: Path
 
     async def plan(self, spec: EditSpec) -> EditPlan:
@@ -70,7 +65,7 @@ class Intake:
         card = self.card(spec.model or (lender.spec.model if lender else None))
         media = await self._probed(spec)
         pace = await asyncio.to_thread(self.store.pace, card.name)
-        plan = plan_edit(
+        return plan_edit(
             spec,
             media=media,
             card=card,
@@ -78,7 +73,16 @@ class Intake:
             attached=await AttachmentReader(access=self.access, prober=self.prober).read(spec),
             look_source=None if lender is None else self._look_of(lender, card),
         )
-        return plan if plan.is_measured else await asyncio.to_thread(self._estimated, plan, card)
+
+    async def estimated_plan(self, spec: EditSpec) -> EditPlan:
+        """The same with time and memory also for a model that never ran; waits for the engine then.
+
+        Raises as `plan`.
+        """
+        plan = await self.plan(spec)
+        if plan.is_measured or plan.spec.identity:
+            return plan
+        return await self.estimator.completed(plan, self.card(plan.spec.model))
 
     async def create(self, spec: EditSpec, *, request_id: str) -> Job:
         """Queues the edit, once per request_id; the job is durable when this returns.
@@ -149,29 +153,6 @@ class Intake:
             UnknownModelError: there is none of that name.
         """
         return self.catalog.cards[0] if model is None else self.catalog.card(model)
-
-    def _estimated(self, plan: EditPlan, card: ModelCard) -> EditPlan:
-        """The plan of a model that never ran, with what the sizes of its weights tell."""
-        facts = self.worker.facts_within(LONGEST_START_S)
-        if facts is None:
-            return plan
-        size = EditSize(
-            width=plan.working_width,
-            height=plan.working_height,
-            steps=plan.spec.steps,
-            group_size=plan.spec.group_size,
-        )
-        try:
-            found = estimated(self.engine, card, facts, size)
-        except ModelIntegrityError:  # which the job will tell, when it loads the model
-            return plan
-        if found is None:
-            return plan
-        return replace(
-            plan,
-            estimated_seconds=found.seconds_per_frame * plan.spec.frame_range.frame_count,
-            estimated_memory_bytes=found.memory_bytes,
-        )
 
     async def _probed(self, spec: EditSpec) -> MediaInfo:
         media_file = await asyncio.to_thread(self.access.media_file, spec.source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
@@ -32,11 +31,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Worker:
-    """The engine in its own process, one order at a time. For one thread, but for what says else.
+    """The engine in its own process, one order at a time. For one thread, except `kill`.
 
     Attributes:
         device: torch device of the engine; empty until it has said it.
         facts: memory and speed of the device; None until it has said them, or when it cannot.
+        is_tried: whether the engine has started, or failed to.
         loaded_models: names of the resident models, as of the last order.
     """
 
@@ -44,7 +44,7 @@ class Worker:
         self.device = ""
         self.facts: DeviceFacts | None = None
         self.loaded_models: tuple[str, ...] = ()
-        self._is_tried = threading.Event()
+        self.is_tried = False
         self._editor_factory = editor_factory
         self._config = config
         self._numbers = count(1)
@@ -61,21 +61,16 @@ class Worker:
         Raises:
             WorkerDiedError: the engine cannot be loaded.
         """
-        process = self._started()
         try:
+            process = self._started()
             with _translated(process):
                 while not self.device and not cancelled():
                     self._note_ready(process.receive(POLL_S))
         finally:
-            self._is_tried.set()
-
-    def facts_within(self, timeout_s: float) -> DeviceFacts | None:
-        """Memory and speed of the device, waited for while the engine starts. For any thread."""
-        self._is_tried.wait(timeout_s)
-        return self.facts
+            self.is_tried = True
 
     def kill(self) -> None:
-        """Ends the process at once; whatever it was doing raises WorkerDiedError. Any thread."""
+        """Ends the process at once; whatever it was doing raises WorkerDiedError."""
         if self._process is not None:
             self._process.kill()
 
