@@ -35,8 +35,8 @@ class DeviceFacts:
         memory_bytes: memory of the device.
         weight_bytes: per weight of an editor.
         has_main_memory: whether the computer has memory beside the device's.
-        flops_per_s: floating-point operations per second in the editor's precision, as a block of
-            convolutions and attention was measured to run.
+        flops_per_s: floating-point operations per second in the editor's precision, to expect from
+            a block of convolutions and attention that was measured.
         float32_flops_per_s: the same in float32, in which the VAE runs.
         call_s: what one operation takes however small it is.
     """
