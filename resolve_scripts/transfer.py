@@ -64,6 +64,7 @@ class MediaDesk:
             first_number=pictures.start_number,
             frame_count=pictures.count,
             frame_rate=media_pb2.Rational(num=rate.numerator, den=rate.denominator),
+            is_single=pictures.is_single,
         )
         if self.reads(pictures.folder):
             message.absolute_folder = str(pictures.folder.resolve())

@@ -130,6 +130,7 @@ class Access:
             first_number=name.first_number,
             frame_count=name.frame_count,
             frame_rate=name.frame_rate,
+            is_single=name.is_single,
         )
 
     def _inside_roots(self, path: Path, source: MediaSource, field: str) -> Path:

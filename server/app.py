@@ -21,6 +21,7 @@ from server.config import ServerConfig
 from server.dispatch import Dispatcher
 from server.edit_spec import SourceKind
 from server.errors import ListenError
+from server.estimating import Estimator
 from server.intake import Intake
 from server.interceptor import CallInterceptor
 from server.jobs import JobState
@@ -134,6 +135,7 @@ def _build(config: ServerConfig, catalog: ModelCatalog, access: Access) -> Parts
         ledger=ledger,
         store=store,
         dispatcher=dispatcher,
+        estimator=Estimator(worker=worker, config=config.engine),
         preview_folder=config.jobs_folder,
     )
     return Parts(

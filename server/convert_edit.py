@@ -42,6 +42,7 @@ def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:
         instruction=message.instruction,
         model=message.model or None,
         frame_range=_range_if(message, "frame_range", message.frame_range),
+        hold_frames=message.hold_frames,
         group_range=_range_if(message, "group_range", message.group_range),
         group_from=message.group_from,
         identity=message.identity,
@@ -73,6 +74,7 @@ def edit_spec_message(spec: ResolvedSpec) -> edit_pb2.EditSpec:
     return edit_pb2.EditSpec(
         source=source_message(spec.source),
         frame_range=range_message(spec.frame_range),
+        hold_frames=spec.hold_frames,
         instruction=spec.instruction,
         group_range=None if spec.group_range is None else range_message(spec.group_range),
         group_from=spec.group_from,
@@ -103,6 +105,7 @@ def plan_message(plan: EditPlan) -> edit_pb2.EditPlan:
         estimated_duration=duration_message(plan.estimated_seconds),
         warnings=plan.warnings,
         estimated_memory_bytes=plan.estimated_memory_bytes,
+        is_measured=plan.is_measured,
     )
 
 

@@ -56,6 +56,7 @@ def _sequence_source(message: media_pb2.ImageSequence, *, field: str) -> MediaSo
         first_number=message.first_number,
         frame_count=message.frame_count,
         frame_rate=Fraction(rate.num, rate.den),
+        is_single=message.is_single,
     )
     match message.WhichOneof("folder"):
         case "absolute_folder":
@@ -79,6 +80,7 @@ def _sequence_message(source: MediaSource, name: SequenceName) -> media_pb2.Imag
         first_number=name.first_number,
         frame_count=name.frame_count,
         frame_rate=rate,
+        is_single=name.is_single,
     )
     if source.kind is SourceKind.ROOTED_PATH:
         message.rooted_folder.root_id = source.root_id

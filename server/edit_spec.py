@@ -55,6 +55,7 @@ class SequenceName:
     first_number: int
     frame_count: int
     frame_rate: Fraction
+    is_single: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +134,15 @@ class AdaptSpec:
 class EditSpec:
     """An edit as asked for; None means the default of the model or of Via.
 
-    `group_from` is the resource name of the job that lends its look, empty for none.
+    `hold_frames` as in the engine's `EditRequest`. `group_from` is the resource name of the job
+    that lends its look, empty for none.
     """
 
     source: MediaSource
     instruction: str
     model: str | None = None
     frame_range: FrameRange | None = None
+    hold_frames: int = 0
     group_range: FrameRange | None = None
     group_from: str = ""
     identity: bool = False
@@ -173,6 +176,7 @@ class ResolvedSpec:
     instruction: str
     model: str
     frame_range: FrameRange
+    hold_frames: int = 0
     group_range: FrameRange | None
     group_from: str = ""
     look_source: LookSource | None = None
@@ -212,6 +216,7 @@ class ResolvedSpec:
             sequence=media.sequence,
             media_identity=media.identity,
             frame_range=self.frame_range,
+            hold_frames=self.hold_frames,
             group_range=self.group_range,
             look_source=self.look_source,
             identity=self.identity,
@@ -296,7 +301,10 @@ class Attachments:
 
 @dataclass(frozen=True, kw_only=True)
 class EditPlan:
-    """What an edit would do. Working size in pixels; time and memory are None until measured."""
+    """What an edit would do. Working size in pixels; time and memory are None when not known.
+
+    `is_measured` when they are what earlier runs took, not computed from the model's size.
+    """
 
     spec: ResolvedSpec
     media: MediaInfo
@@ -305,6 +313,7 @@ class EditPlan:
     estimated_seconds: float | None
     warnings: tuple[str, ...]
     estimated_memory_bytes: int | None = None
+    is_measured: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from server.checking import check_frame, check_number
 from server.dispatch import Dispatcher
 from server.edit_spec import IDENTITY, EditPlan, EditSpec
 from server.errors import ArgumentError, EngineFaultError
+from server.estimating import Estimator
 from server.jobs import Job, job_id
 from server.json_values import to_json
 from server.ledger import JobLedger
@@ -46,6 +47,7 @@ class Intake:
     ledger: JobLedger
     store: JobStore
     dispatcher: Dispatcher
+    estimator: Estimator
     preview_folder: Path
 
     async def plan(self, spec: EditSpec) -> EditPlan:
@@ -71,6 +73,16 @@ class Intake:
             attached=await AttachmentReader(access=self.access, prober=self.prober).read(spec),
             look_source=None if lender is None else self._look_of(lender, card),
         )
+
+    async def estimated_plan(self, spec: EditSpec) -> EditPlan:
+        """The same with time and memory also for a model that never ran; waits for the engine then.
+
+        Raises as `plan`.
+        """
+        plan = await self.plan(spec)
+        if plan.is_measured or plan.spec.identity:
+            return plan
+        return await self.estimator.completed(plan, self.card(plan.spec.model))
 
     async def create(self, spec: EditSpec, *, request_id: str) -> Job:
         """Queues the edit, once per request_id; the job is durable when this returns.

@@ -19,6 +19,7 @@ from via_engine.edit_types import (
     RootCandidate,
     Stage,
 )
+from via_engine.models.estimate import DeviceFacts
 
 MAX_INTERRUPTIONS = 3
 """Times a job may lose its worker without finishing a chunk in between."""
@@ -298,6 +299,9 @@ class Editor(Protocol):
     @property
     def device(self) -> str:
         """Torch device, such as "cuda:0"."""
+
+    def device_facts(self) -> DeviceFacts | None:
+        """Memory and speed of the device, measured now; None when they cannot be told."""
 
     def edit(self, request: EditRequest, cancelled: Callable[[], bool]) -> Iterator[EditEvent]:
         """Edits, telling each step; the last event is the result."""

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 MAX_STEPS = 1_000
 MAX_GROUP_SIZE = 64
+MAX_HOLD_FRAMES = 216_000  # an hour of 60 frames per second
 MISSING_SHOWN = 5
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ, HLG
 
@@ -85,6 +86,7 @@ def plan_edit(
         estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frame_steps,
         warnings=_warnings(spec, resolved, media=media, card=card),
         estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
+        is_measured=pace is not None,
     )
 
 
@@ -110,12 +112,14 @@ def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> Edi
                 "an identity edit runs no model and changes nothing; leave this out",
                 field=f"spec.{field}",
             )
+    check_number("spec.hold_frames", spec.hold_frames, 0, MAX_HOLD_FRAMES)
     resolved = ResolvedSpec(
         source=spec.source,
         identity=True,
         instruction=spec.instruction,
         model="",
         frame_range=_inside(spec.frame_range, media),
+        hold_frames=spec.hold_frames,
         group_range=None,
         seed=0,
         steps=1,
@@ -134,6 +138,7 @@ def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> Edi
         estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frames,
         warnings=_media_warnings(media),
         estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
+        is_measured=pace is not None,
     )
 
 
@@ -150,6 +155,7 @@ def _resolve(
     steps = _default(spec.steps, card.steps)
     guidance_scale = _default(spec.guidance_scale, card.guidance_scale)
     image_guidance_scale = _default(spec.image_guidance_scale, card.image_guidance_scale)
+    check_number("spec.hold_frames", spec.hold_frames, 0, MAX_HOLD_FRAMES)
     check_number("spec.steps", steps, 1, MAX_STEPS)
     check_number("spec.guidance_scale", guidance_scale, 1, MAX_SCALE)
     check_number("spec.image_guidance_scale", image_guidance_scale, 1, MAX_SCALE)
@@ -166,6 +172,7 @@ def _resolve(
         instruction=spec.instruction,
         model=card.name,
         frame_range=_inside(spec.frame_range, media),
+        hold_frames=spec.hold_frames,
         group_range=group_range,
         group_from=spec.group_from,
         look_source=look_source,

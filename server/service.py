@@ -115,7 +115,7 @@ class JobServicer(JobServiceServicer):
         self, request: messages.ValidateEditRequest, context: Context
     ) -> messages.ValidateEditResponse:
         """Says what an edit would do."""
-        plan = await self.intake.plan(await self._spec(request.spec))
+        plan = await self.intake.estimated_plan(await self._spec(request.spec))
         return messages.ValidateEditResponse(plan=plan_message(plan))
 
     async def PreviewFrame(

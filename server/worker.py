@@ -23,6 +23,7 @@ from server.worker_process import (
 )
 from via_engine.config import EngineConfig
 from via_engine.edit_types import EditEvent, EditRequest
+from via_engine.models.estimate import DeviceFacts
 
 POLL_S = 0.05
 
@@ -34,12 +35,16 @@ class Worker:
 
     Attributes:
         device: torch device of the engine; empty until it has said it.
+        facts: memory and speed of the device; None until it has said them, or when it cannot.
+        is_tried: whether the engine has started, or failed to.
         loaded_models: names of the resident models, as of the last order.
     """
 
     def __init__(self, *, editor_factory: str, config: EngineConfig) -> None:
         self.device = ""
+        self.facts: DeviceFacts | None = None
         self.loaded_models: tuple[str, ...] = ()
+        self.is_tried = False
         self._editor_factory = editor_factory
         self._config = config
         self._numbers = count(1)
@@ -56,10 +61,13 @@ class Worker:
         Raises:
             WorkerDiedError: the engine cannot be loaded.
         """
-        process = self._started()
-        with _translated(process):
-            while not self.device and not cancelled():
-                self._note_ready(process.receive(POLL_S))
+        try:
+            process = self._started()
+            with _translated(process):
+                while not self.device and not cancelled():
+                    self._note_ready(process.receive(POLL_S))
+        finally:
+            self.is_tried = True
 
     def kill(self) -> None:
         """Ends the process at once; whatever it was doing raises WorkerDiedError."""
@@ -127,7 +135,7 @@ class Worker:
 
     def _note_ready(self, reply: object) -> bool:
         if isinstance(reply, Ready):
-            self.device = reply.device
+            self.device, self.facts = reply.device, reply.facts
         return isinstance(reply, Ready)
 
     def _check(self, finished: Finished) -> None:

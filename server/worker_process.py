@@ -22,6 +22,7 @@ from via_engine import errors as engine_errors
 from via_engine.config import EngineConfig
 from via_engine.edit_types import EditEvent, EditRequest, RootCandidate
 from via_engine.errors import EditCancelledError, ViaEngineError
+from via_engine.models.estimate import DeviceFacts
 
 # Set before torch is loaded: the same request gives the same pixels, and nothing is downloaded.
 ENVIRONMENT = MappingProxyType(
@@ -113,9 +114,10 @@ Answer = FramePicture | RootProposal
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """The engine is there."""
+    """The engine is there; `facts` are None for one that cannot tell them."""
 
     device: str
+    facts: DeviceFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +149,7 @@ def run_worker(connection: Connection, editor_factory: str, config: EngineConfig
     inbox = Inbox(connection, note_cancel)
     os.environ.update(ENVIRONMENT)
     editor = _make_editor(editor_factory, config)
-    connection.send(Ready(device=editor.device))
+    connection.send(Ready(device=editor.device, facts=editor.device_facts()))
     while isinstance(order := inbox.next_message(), Order):
         cancelled = partial(contains, cancelled_numbers, order.number)
         connection.send(_carry_out(editor, order.command, connection, cancelled))

@@ -70,6 +70,9 @@ class FakeEditor:
     def device(self) -> str:
         return "fake"
 
+    def device_facts(self) -> None:
+        return None
+
     def loaded_models(self) -> tuple[str, ...]:
         return tuple(sorted(self._loaded))
 

@@ -71,7 +71,7 @@ SERVER_ORDER: list[set[str]] = [
     {"json_values", "jobs", "child", "checking", "convert_source", "named_models"},
     {"convert_settings", "planning", "store", "worker_process", "access", "state_folder", "paging"},
     {"ledger", "worker", "probing", "uploads", "results"},
-    {"recording", "watching", "attachments", "inline_pictures", "viewing"},
+    {"recording", "watching", "attachments", "inline_pictures", "viewing", "estimating"},
     {"dispatch"},
     {"intake"},
     {"convert_edit"},

@@ -109,6 +109,7 @@ class ImageSequence:
         first_number: number of media frame 0.
         frame_count: length of the clip; numbers without a file are missing frames.
         frame_rate: frames per second.
+        is_single: one picture without a number, a clip of one frame.
     """
 
     folder: Path
@@ -118,16 +119,17 @@ class ImageSequence:
     first_number: int
     frame_count: int
     frame_rate: Fraction
+    is_single: bool = False
 
     @property
     def pattern(self) -> Path:
         """The pictures as one name, such as "shot.####.png"; for people, there is no such file."""
-        number = "#" * max(1, self.zero_padding)
+        number = "" if self.is_single else "#" * max(1, self.zero_padding)
         return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
 
     def path_of(self, frame: int) -> Path:
         """Where the picture of a media frame lies, whether it exists or not."""
-        number = f"{self.first_number + frame:0{self.zero_padding}d}"
+        number = "" if self.is_single else f"{self.first_number + frame:0{self.zero_padding}d}"
         return self.folder / f"{self.name_prefix}{number}{self.name_suffix}"
 
 
@@ -207,7 +209,10 @@ class FrameView:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedChunk:
-    """A durable piece of the result: frames of `frame_range`, encoded in the file at `path`."""
+    """A durable piece of the result: frames of `frame_range`, encoded in the file at `path`.
+
+    The last one of a result that holds its last picture has that picture as often as it is shown.
+    """
 
     index: int
     frame_range: FrameRange
@@ -401,6 +406,8 @@ class EditRequest:
         sequence: the numbered pictures that are the media; None for a video file.
         media_identity: `MediaInfo.identity` at the time of asking; a differing file is refused.
         frame_range: frames to edit, media frames.
+        hold_frames: frames for which the result shows the last picture of the range; 0 and 1 are
+            one. It is edited once.
         group_range: frames the group is spread over; the same for all ranges of one clip, so
             that they share one look. It need not contain `frame_range`. None spreads a group of
             its own over every shot that the frame range touches.
@@ -428,6 +435,7 @@ class EditRequest:
     sequence: ImageSequence | None = None
     media_identity: str
     frame_range: FrameRange
+    hold_frames: int = 0
     group_range: FrameRange | None
     look_source: LookSource | None = None
     identity: bool = False
@@ -451,6 +459,11 @@ class EditRequest:
     def media_file(self) -> MediaFile:
         """What to open."""
         return self.sequence or self.media_path
+
+    @property
+    def repeats(self) -> int:
+        """How often the result shows its last picture again."""
+        return max(0, self.hold_frames - 1)
 
 
 class Stage(Enum):

@@ -41,6 +41,8 @@ from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Picture, Shot, check_range, checked_media
 from via_engine.models.catalog import load_catalog
+from via_engine.models.device_speed import device_facts
+from via_engine.models.estimate import DeviceFacts
 from via_engine.models.library.library import Library
 from via_engine.models.memory_plan import LOOKERS, Stay
 from via_engine.models.placement import (
@@ -91,6 +93,10 @@ class VideoEditor:
     def device(self) -> str:
         """The torch device in use, such as "cuda" or "cpu"."""
         return str(self._models.device)
+
+    def device_facts(self) -> DeviceFacts:
+        """Memory and speed of the device, measured now, within a second or so."""
+        return device_facts(self._models.device, self._models.dtype)
 
     def loaded_models(self) -> tuple[str, ...]:
         """Names of the models in memory."""
@@ -299,7 +305,7 @@ class VideoEditor:
                         for picture in shot.apply(first_frame, pictures, group, check):
                             encoder.add(picture)
                         yield pace.after(len(batch))
-                chunks[index] = encoder.finish()
+                chunks[index] = encoder.finish(check)
             yield ChunkFinished(chunk=chunks[index])
 
 
@@ -356,10 +362,11 @@ def _assembled(
         geometry,
         start_timecode=timecode_at(start, media.frame_rate, first_frame) if start else None,
         output_format=request.output_format,
+        repeats=request.repeats,
     )
     return EditResult(
         path=output,
-        frame_count=request.frame_range.frame_count,
+        frame_count=request.frame_range.frame_count + request.repeats,
         frame_rate=geometry.frame_rate,
         width=geometry.width,
         height=geometry.height,

@@ -4,7 +4,7 @@ what it will cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,14 +14,12 @@ from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
 from resolve_scripts.edit_settings import EditSettings
-from resolve_scripts.errors import ClipNotSupportedError, ServerUnreachableError, ViaClientError
+from resolve_scripts.errors import ServerUnreachableError, ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
 from resolve_scripts.timeline.media import (
-    STILL_SUFFIXES,
     ImageSequence,
     Media,
-    Movie,
     check_pictures,
 )
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
@@ -40,8 +38,9 @@ class ClipPlan:
         spec: the edit of exactly these frames, every setting filled in.
         source_hash: what the server calls the media's content; equal means the same media.
         working_px: width and height at which the model works.
-        estimated_s: expected run time; None until the server has measured the model once.
+        estimated_s: expected run time; None when it is not known.
         estimated_memory_bytes: expected memory on the worker's device, likewise.
+        is_measured: whether both are what the model took before, not computed from its size.
         warnings: what the server says of media and model, a sentence each.
     """
 
@@ -54,20 +53,30 @@ class ClipPlan:
     working_px: tuple[int, int]
     estimated_s: float | None
     estimated_memory_bytes: int | None
+    is_measured: bool
     warnings: tuple[str, ...]
 
     @property
     def media_name(self) -> Path:
         """The file, or a name for the numbered pictures such as "shot.####.png"."""
         if isinstance(self.media, ImageSequence):
-            number = "#" * max(1, self.media.padding)
-            return self.media.folder / f"{self.media.prefix}{number}{self.media.suffix}"
+            return self.media.pattern
         return self.media.path
 
     @property
     def model(self) -> str:
         """Name of the model; "identity" where none runs."""
         return "identity" if self.spec.identity else self.spec.model
+
+    def held(self, frame_count: int) -> ClipPlan:
+        """The same with its frozen picture held for so many frames."""
+        if self.need.hold is None or self.need.hold.frame_count == frame_count:
+            return self
+        spec = edit_pb2.EditSpec()
+        spec.CopyFrom(self.spec)
+        spec.hold_frames = frame_count
+        hold = replace(self.need.hold, frame_count=frame_count)
+        return replace(self, spec=spec, need=replace(self.need, hold=hold))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -76,7 +85,7 @@ class ClipPlan:
 
 
 Planned = ClipPlan | Refused
-PlanKey = tuple[Media, str, EditSettings, MediaFrames | None]
+PlanKey = tuple[Media, str, EditSettings, MediaFrames | None, int]
 
 
 class Planner:
@@ -86,12 +95,14 @@ class Planner:
         client: the server.
         desk: names media to it.
         handles: record frames to render beyond each end of a clip.
+        in_place: whether edits take the place of the clips' media, not a track of their own.
     """
 
-    def __init__(self, client: ViaClient, desk: MediaDesk, *, handles: int) -> None:
+    def __init__(self, client: ViaClient, desk: MediaDesk, *, handles: int, in_place: bool) -> None:
         self._client = client
         self._desk = desk
         self._handles = handles
+        self._in_place = in_place
         self._media: dict[Media, media_pb2.MediaInfo] = {}
         self._plans: dict[PlanKey, edit_pb2.EditPlan] = {}
 
@@ -109,17 +120,16 @@ class Planner:
             return Refused(error=error, edit=clip.edit)
 
     def _planned(self, clip: FoundClip) -> ClipPlan:
-        _refuse_still(clip.media)
         info = self._media_info(clip.media)
         facts = MediaFacts(
             frame_rate=Fraction(info.frame_rate.num, info.frame_rate.den),
             frame_count=info.frame_count,
             start_timecode=info.start_timecode,
         )
-        need = needed_media(clip.edit, handles=self._handles, facts=facts)
+        need = needed_media(clip.edit, handles=self._handles, facts=facts, in_place=self._in_place)
         if isinstance(clip.media, ImageSequence):
             check_pictures(clip.media, need.frames)
-        plan = self._edit_plan(clip, need.frames)
+        plan = self._edit_plan(clip, need)
         spec = edit_pb2.EditSpec()
         spec.CopyFrom(plan.resolved_spec)
         spec.frame_range.start_frame = need.frames.start_frame
@@ -136,6 +146,7 @@ class Planner:
             working_px=(plan.working_width, plan.working_height),
             estimated_s=seconds * need.frames.frame_count or None,
             estimated_memory_bytes=plan.estimated_memory_bytes if has_memory else None,
+            is_measured=plan.is_measured,
             warnings=tuple(plan.warnings),
         )
 
@@ -150,11 +161,13 @@ class Planner:
             self._media[media] = self._client.validate_edit(spec).media
         return self._media[media]
 
-    def _edit_plan(self, clip: FoundClip, frames: MediaFrames) -> edit_pb2.EditPlan:
-        settings = clip.settings
+    def _edit_plan(self, clip: FoundClip, need: MediaNeed) -> edit_pb2.EditPlan:
+        settings, frames = clip.settings, need.frames
+        hold_frames = 0 if need.hold is None else need.hold.frame_count
         has_own = settings.local.mask is not None or settings.adapt is not None
         # Whether a mask or a root fits depends on the range; all else does not.
-        key = clip.media, clip.edit.instruction, settings, frames if has_own else None
+        fitted = frames if has_own else None
+        key = clip.media, clip.edit.instruction, settings, fitted, hold_frames
         if key not in self._plans:
             spec = edit_spec(
                 self._desk,
@@ -163,6 +176,7 @@ class Planner:
                 settings,
                 frame_range=(frames.start_frame, frames.end_frame_exclusive),
             )
+            spec.hold_frames = hold_frames
             self._plans[key] = self._client.validate_edit(spec)
         return self._plans[key]
 
@@ -171,12 +185,3 @@ def _first_there(sequence: ImageSequence) -> int:
     """The first media frame whose picture is there."""
     missing = {number - sequence.start_number for number in sequence.missing}
     return next((frame for frame in range(sequence.count) if frame not in missing), 0)
-
-
-def _refuse_still(media: Media) -> None:
-    if isinstance(media, Movie) and media.path.suffix.lower() in STILL_SUFFIXES:
-        raise ClipNotSupportedError(
-            f"its media {media.path.name} is a single picture, which cannot be edited yet; render "
-            "the clip to a movie first",
-            reason="STILL_NOT_SUPPORTED",
-        )

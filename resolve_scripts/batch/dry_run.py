@@ -27,6 +27,7 @@ HEADINGS = (
 )
 CELL_WIDTH = 36
 UNKNOWN = "?"
+ABOUT = "~"
 MEBIBYTE = 1 << 20
 
 
@@ -51,7 +52,7 @@ class DryRun:
     memory_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; times and memory are null until the server has measured the model."""
+        """Plain JSON values; times and memory that nobody knows are null."""
         keys = self._keys()
         return {
             "clips": [self._values(name, planned, keys) for name, planned in self.clips],
@@ -67,6 +68,10 @@ class DryRun:
         known = [each.clips[0].estimated_s for each in left]
         seconds = [one for one in known if one is not None]
         return sum(seconds) if len(seconds) == len(known) else None
+
+    def _is_measured(self) -> bool:
+        left = (each for each in self.renders if each.key not in self.kept_keys)
+        return all(each.clips[0].is_measured for each in left)
 
     def table(self) -> str:
         """A line a clip, under headings."""
@@ -86,6 +91,8 @@ class DryRun:
         to_do = "time to render not known before the server has run the model once"
         if seconds is not None:
             to_do = f"{_time_text(seconds)} to render"
+            if not self._is_measured():
+                to_do = f"{ABOUT}{to_do} (computed, not measured: the model never ran here)"
         return (
             f"{len(self.clips)} clips, {len(self.renders)} jobs{kept}, {frames} frames, {to_do}; "
             f"planned in {self.seconds:.1f} s with {self.memory_bytes // MEBIBYTE} MiB"
@@ -121,6 +128,7 @@ class DryRun:
                 **plan_values(planned),
                 "estimated_s": planned.estimated_s,
                 "estimated_memory_bytes": planned.estimated_memory_bytes,
+                "is_measured": planned.is_measured,
                 "job": keys[planned],
             }
         error, need, edit = planned.error, self._need(planned), planned.edit
@@ -141,15 +149,15 @@ class DryRun:
     def _cells(self, name: str, planned: Planned, keys: dict[ClipPlan, str]) -> tuple[str, ...]:
         if isinstance(planned, Refused):
             return self._refused_cells(name, planned)
-        memory = planned.estimated_memory_bytes
+        memory, about = planned.estimated_memory_bytes, "" if planned.is_measured else ABOUT
         return _cut_short(
             name,
             planned.media_name.name,
             *_frame_cells(planned.need),
             planned.edit.instruction or "-",
             planned.model,
-            UNKNOWN if planned.estimated_s is None else _time_text(planned.estimated_s),
-            f"{memory // MEBIBYTE} MiB" if memory else UNKNOWN,
+            UNKNOWN if planned.estimated_s is None else about + _time_text(planned.estimated_s),
+            f"{about}{memory // MEBIBYTE} MiB" if memory else UNKNOWN,
             "made already" if keys[planned] in self.kept_keys else "to do",
         )
 

@@ -80,7 +80,8 @@ class MediaFinder:
     def _media_of(self, clip: otio.schema.Clip) -> Media | ViaClientError:
         reference = clip.media_reference
         available = reference.available_range
-        length = available and (available.duration.value, available.duration.rate)
+        counted = available or clip.source_range
+        length = counted and (available and available.duration.value, counted.duration.rate)
         first = getattr(reference, "start_frame", None), getattr(reference, "rate", None)
         key = (type(reference), named_media(clip), *first, length)
         if key not in self._found:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from resolve_scripts.batch.asked import Asked
 from resolve_scripts.batch.clip_plan import ClipPlan, Planned, Planner
 from resolve_scripts.batch.found_clip import FoundClip, Refused
-from resolve_scripts.batch.renders import Render, renders_of
+from resolve_scripts.batch.renders import Render, held_alike, renders_of
 from resolve_scripts.batch.request import BatchRequest
 from resolve_scripts.client import ViaClient
 from resolve_scripts.connect import ServerChoice, connect
 from resolve_scripts.progress import Reporter
+from resolve_scripts.timeline.place import PlaceMode
 from resolve_scripts.transfer import MediaDesk
 
 
@@ -60,8 +61,13 @@ def planned_batch(
     with connect(choice, reporter.note, media_folders=asked.folders) as connection:
         started = time.perf_counter()
         desk = MediaDesk(connection.client, shares_disk=connection.shares_disk)
-        planner = Planner(connection.client, desk, handles=request.handles)
-        clips = tuple((name, _plan(planner, each)) for name, each in asked.clips)
+        planner = Planner(
+            connection.client,
+            desk,
+            handles=request.handles,
+            in_place=request.place_mode is not PlaceMode.TRACK,
+        )
+        clips = held_alike([(name, _plan(planner, each)) for name, each in asked.clips])
         _tell(clips, reporter)
         plans = [each for _, each in clips if isinstance(each, ClipPlan)]
         renders = renders_of(plans, same_look=request.same_look)

@@ -1,15 +1,18 @@
-"""Which jobs a batch needs: clips that ask for the very same frames share one."""
+"""Which jobs a batch needs: clips that ask for the very same frames share one.
+
+Clips that freeze the same frame share one too, held as long as the longest of them needs it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from via.v1 import edit_pb2
 
-from resolve_scripts.batch.clip_plan import ClipPlan
+from resolve_scripts.batch.clip_plan import ClipPlan, Planned
 from resolve_scripts.outputs import file_stem
 
 # Names the requests of batches among all UUIDs: the same render is the same job, today and later.
@@ -53,6 +56,20 @@ class Render:
         return str(uuid.uuid5(REQUESTS, self.key))
 
 
+def held_alike(clips: Sequence[tuple[str, Planned]]) -> tuple[tuple[str, Planned], ...]:
+    """The clips; those that freeze the same frame hold it as long as the longest of them."""
+    longest: dict[str, int] = {}
+    keys: dict[ClipPlan, str] = {}
+    for _, plan in clips:
+        if isinstance(plan, ClipPlan) and plan.need.hold is not None:
+            keys[plan] = key = _key(plan.held(0), "")
+            longest[key] = max(longest.get(key, 0), plan.need.hold.frame_count)
+    held = {plan: plan.held(longest[key]) for plan, key in keys.items()}
+    return tuple(
+        (name, held.get(plan, plan) if isinstance(plan, ClipPlan) else plan) for name, plan in clips
+    )
+
+
 def renders_of(plans: Iterable[ClipPlan], *, same_look: bool) -> tuple[Render, ...]:
     """The jobs for the plans, in the order of their first clips.
 
@@ -87,7 +104,7 @@ def _look(plan: ClipPlan) -> bytes:
     """What renders of one look have in common: all but media and frames."""
     spec = edit_pb2.EditSpec()
     spec.CopyFrom(plan.spec)
-    for field in ("source", "frame_range", "group_size"):
+    for field in ("source", "frame_range", "hold_frames", "group_size"):
         spec.ClearField(field)
     return spec.SerializeToString(deterministic=True) + repr(plan.working_px).encode()
 

@@ -17,7 +17,10 @@ from resolve_scripts.timeline.paths import PathMap, is_foreign
 from resolve_scripts.timeline.rates import exact_rate, frames_at
 from resolve_scripts.timeline.versions import original_reference
 
-STILL_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".dpx", ".tga", ".bmp", ".webp"}
+# Single pictures that can be edited, and others that only tell a still from a movie.
+EDITABLE_STILLS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx"}
+STILL_SUFFIXES = EDITABLE_STILLS | {".exr", ".tga", ".bmp", ".webp"}
+STILL_RATE = 24.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class ImageSequence:
         count: pictures there should be.
         frame_rate: pictures a second, as the timeline says.
         missing: numbers of the pictures that are not there, ascending.
+        is_single: one picture without a number, called `prefix` and `suffix` together.
     """
 
     folder: Path
@@ -50,9 +54,18 @@ class ImageSequence:
     count: int
     frame_rate: Fraction
     missing: tuple[int, ...] = ()
+    is_single: bool = False
+
+    @property
+    def pattern(self) -> Path:
+        """A name for all pictures such as "shot.####.png"; for people, there is no such file."""
+        number = "" if self.is_single else "#" * max(1, self.padding)
+        return self.folder / f"{self.prefix}{number}{self.suffix}"
 
     def path_of(self, frame: int) -> Path:
         """The file of a media frame."""
+        if self.is_single:
+            return self.pattern
         number = self.start_number + frame
         digits = f"{abs(number):0{self.padding}d}"
         return self.folder / f"{self.prefix}{'-' if number < 0 else ''}{digits}{self.suffix}"
@@ -71,7 +84,8 @@ def find_media(
 
     Raises:
         MissingMediaError: nothing lies where the timeline says.
-        ClipNotSupportedError: the clip's pictures are neither a movie nor numbered pictures.
+        ClipNotSupportedError: the clip's pictures are neither a movie, nor numbered pictures, nor a
+            single one of a kind that can be edited.
     """
     reference = original_reference(clip)
     paths = path_map or PathMap()
@@ -89,7 +103,8 @@ def find_media(
         raise MissingMediaError("the clip's media reference is empty; relink it")
     for path in _places(reference.target_url, timeline_folder, paths):
         if path.is_file():
-            return Movie(path=path.resolve())
+            is_picture = path.suffix.lower() in STILL_SUFFIXES
+            return _still(path, clip) if is_picture else Movie(path=path.resolve())
     sequence = numbered_pictures(reference)
     if sequence is not None:
         return _sequence(sequence, timeline_folder, paths)
@@ -161,6 +176,29 @@ def _sequence(
                 return _described(reference, folder.resolve(), there)
     pattern = f"{reference.name_prefix}*{reference.name_suffix}"
     raise _not_found(f"{reference.target_url_base.rstrip('/')}/{pattern}", timeline_folder)
+
+
+def _still(path: Path, clip: otio.schema.Clip) -> ImageSequence:
+    """A single picture as media of one frame, which lasts as the timeline counts it."""
+    if path.suffix.lower() not in EDITABLE_STILLS:
+        kinds = ", ".join(sorted(EDITABLE_STILLS))
+        raise ClipNotSupportedError(
+            f"its media {path.name} is a single picture of a kind that cannot be edited (those "
+            f"that can: {kinds}); save it as one of them, or render the clip to a movie first",
+            reason="STILL_NOT_SUPPORTED",
+        )
+    counted = original_reference(clip).available_range or clip.source_range
+    rate = counted.duration.rate if counted is not None else STILL_RATE
+    return ImageSequence(
+        folder=path.resolve().parent,
+        prefix=path.resolve().stem,
+        suffix=path.resolve().suffix,
+        start_number=0,
+        padding=0,
+        count=1,
+        frame_rate=exact_rate(rate),
+        is_single=True,
+    )
 
 
 def _described(

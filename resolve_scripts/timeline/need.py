@@ -14,6 +14,7 @@ from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import Line, MediaFrames, Span, frame_at, frames_in, snapped
 from resolve_scripts.timeline.media import is_still
 from resolve_scripts.timeline.rates import exact_rate, frames_at, timecode_frames
+from resolve_scripts.timeline.record import duration_s
 from resolve_scripts.timeline.versions import original_reference
 
 NTSC_RATIO = Fraction(1, 1000)
@@ -42,6 +43,20 @@ class MediaFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hold:
+    """One picture for as long as the range of its clip, so that the range lies inside its media.
+
+    Attributes:
+        frame_count: how often the rendered file has the picture, at least once.
+        lead_frames: how many of them lie before the clip's source range: what a dissolve at its
+            start shows, and the handle.
+    """
+
+    frame_count: int
+    lead_frames: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class MediaNeed:
     """The frames to edit and where they are seen.
 
@@ -53,6 +68,8 @@ class MediaNeed:
         source_start: media frame, perhaps between two, at which the clip's source range starts.
         origin: what the timeline calls media frame 0, in media frames: often a timecode.
         record_rate: record frames per second.
+        hold: how often a picture that stands still is shown; None where the pictures run.
+        is_still: the media is a single picture, so that its source range counts nothing.
         notes: what a person should know, a sentence each.
     """
 
@@ -63,7 +80,14 @@ class MediaNeed:
     source_start: Fraction
     origin: Fraction
     record_rate: Fraction
+    hold: Hold | None = None
+    is_still: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def rendered_count(self) -> int:
+        """Frames the rendered file has."""
+        return self.frames.frame_count if self.hold is None else self.hold.frame_count
 
     @property
     def record_frames(self) -> range:
@@ -75,13 +99,20 @@ class MediaNeed:
         return frame_at(self.position, Fraction(record_frame) / self.record_rate)
 
 
-def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None = None) -> MediaNeed:
+def needed_media(
+    edit: ClipEdit,
+    *,
+    handles: int = 0,
+    facts: MediaFacts | None = None,
+    in_place: bool = False,
+) -> MediaNeed:
     """The media frames an edit needs.
 
     Args:
         edit: a clip, or the part of one, to edit.
         handles: record frames to add on each side, as far as the media reaches.
         facts: what the media itself holds; without it the timeline is believed.
+        in_place: whether the edit takes the place of the clip's media, not a track of its own.
 
     Raises:
         ClipNotSupportedError: the clip is retimed unevenly, shows no frame, reaches outside its
@@ -94,8 +125,9 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
         raise ClipNotSupportedError("the clip shows no frame", reason="RANGE_EMPTY")
     clock = _clock(edit.clip, facts)
     notes: list[str] = []
-    if facts.frame_count == 1 if facts else is_still(edit.clip):
-        clock = replace(clock, frame_count=1)
+    still = facts.frame_count == 1 if facts else is_still(edit.clip)
+    if still:
+        clock = clock.of_still()
         position = Line(per_s=Fraction(0), at_zero=Fraction(0))
         notes.append("a still: one picture is edited and held")
     else:
@@ -109,10 +141,16 @@ def needed_media(edit: ClipEdit, *, handles: int = 0, facts: MediaFacts | None =
     lacking = clock.lacks(seen) - clock.lacks(frames_in(position, span))
     if lacking > 0:
         notes.append(f"its dissolve shows {lacking} frames more than its media has")
-    wide = _with_handles(position, edit.reveal, handles / edit.place.record_rate)
+    handle_s = handles / edit.place.record_rate
+    hold = None
+    if position.per_s == 0:
+        hold = _hold(edit, position, clock, handle_s, in_place=in_place)
+    wide = _with_handles(position, edit.reveal, handle_s)
     filled = _source_range(position, span, clock.rate)
     return MediaNeed(
         frames=clock.frames(min(seen[0], wide[0], filled[0]), max(seen[1], wide[1], filled[1])),
+        hold=hold,
+        is_still=still,
         shown=clock.frames(*seen),
         span=span,
         position=position,
@@ -142,6 +180,11 @@ class _Clock:
     def position(self, edit: ClipEdit) -> Line:
         """Media frames along record time."""
         return edit.place.since_source.then(self.rate, self.source_start)
+
+    def of_still(self) -> _Clock:
+        """The same where there is one picture: wherever the source range starts, it is that one."""
+        origin = self.origin + self.source_start
+        return replace(self, frame_count=1, source_start=Fraction(0), origin=origin)
 
     def holds(self, frames: tuple[int, int]) -> bool:
         """Whether there are both of two media frames."""
@@ -281,9 +324,43 @@ def _source_range(position: Line, span: Span, rate: Fraction) -> tuple[int, int]
     """Media frames that the new clip's source range names.
 
     A source range is as long as its clip, so below normal speed it names more frames than are
-    seen, and readers that know nothing of retimes want them to be there. A frozen clip's are not:
-    that would mean to edit a whole shot to show one picture.
+    seen, and readers that know nothing of retimes want them to be there. A frozen clip has its one
+    picture as often instead: see `_hold`.
     """
     low, high = sorted(position.at(each) for each in (span.start_s, span.end_s))
     end = low + span.duration_s * rate if 0 < abs(position.per_s) < rate else high
     return floor(snapped(low)), ceil(snapped(end))
+
+
+def _hold(
+    edit: ClipEdit, position: Line, clock: _Clock, handle_s: Fraction, *, in_place: bool
+) -> Hold:
+    """How often a picture is needed that stands still, so that every range lies inside the render.
+
+    In the place of the original the clip keeps that one's range, which a composition around it may
+    trim, retime or freeze; in a frozen one it shows a frame anywhere behind its start.
+    """
+    span, reveal = edit.span, edit.reveal
+    lead = ceil(snapped((span.start_s - reveal.start_s + handle_s) * clock.rate))
+    tail = (reveal.end_s - span.end_s + handle_s) * clock.rate
+    shown = _part_of_frame(position.at(span.start_s)) + span.duration_s * clock.rate
+    ends = [Fraction(1), shown + tail]
+    if in_place:
+        first = floor(snapped(clock.source_start))
+        own = _part_of_frame(clock.source_start) + _own_length_s(edit) * clock.rate
+        ends += [own + tail, Fraction(frame_at(position, span.start_s) - first + 1)]
+    count = lead + max(ceil(snapped(each)) for each in ends)
+    return Hold(frame_count=count, lead_frames=lead)
+
+
+def _own_length_s(edit: ClipEdit) -> Fraction:
+    """Length of the clip, or of its edited part, in its own composition."""
+    if edit.part is None or edit.place.is_held:
+        return duration_s(edit.clip)
+    return abs(edit.place.local.per_s) * edit.span.duration_s
+
+
+def _part_of_frame(position: Fraction) -> Fraction:
+    """How far into its frame a position lies."""
+    whole = snapped(position)
+    return whole - floor(whole)

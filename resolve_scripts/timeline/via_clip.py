@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
 
 from resolve_scripts.timeline.clip_edit import ClipEdit
-from resolve_scripts.timeline.mapping import Span, frame_at
+from resolve_scripts.timeline.mapping import Span, frame_at, snapped
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed
 from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import is_time_effect, time_scalar
@@ -24,7 +25,7 @@ class PlacedEdit:
 
     Attributes:
         edit: the clip it was made from, in the timeline that was read.
-        need: the media frames that were rendered, all of `need.frames` and no more.
+        need: what was rendered: all of `need.frames` and no more, or one picture held.
         rendered: absolute path of the rendered file.
         facts: what the source media holds; a render of timecoded media goes on counting in it.
             None when the source is not known to have a timecode.
@@ -49,7 +50,7 @@ class RenderTime:
 
     Attributes:
         first: what it calls its first frame, in frames.
-        need: the media frames it holds.
+        need: the media frames it has.
         source: range of the original clip, in its source's time.
         available_rate: frames per second of its available range, as the timeline spells it.
         start_rate: of the start of a source range. Resolve counts the whole range at one rate;
@@ -64,10 +65,9 @@ class RenderTime:
 
     def available_range(self) -> otio.opentime.TimeRange:
         """All frames of the render."""
-        count = self.need.frames.frame_count
         return otio.opentime.TimeRange(
             otio.opentime.RationalTime(float(self.first), self.available_rate),
-            otio.opentime.RationalTime(count, self.available_rate),
+            otio.opentime.RationalTime(self.need.rendered_count, self.available_rate),
         )
 
     def source_range(self, span: Span) -> otio.opentime.TimeRange:
@@ -77,9 +77,10 @@ class RenderTime:
         if position.per_s == 0 and position.is_backwards:
             low = Fraction(frame_at(position, span.start_s))
         start, duration = self.source.start_time, self.source.duration
-        keeps_counting = self.first == self.need.origin + frames.start_frame
+        skipped = low - frames.start_frame + _lead(self.need)
+        keeps_counting = self.first + skipped == self.need.origin + low
         if not (keeps_counting and low == self.need.source_start):
-            first = float(self.first + low - frames.start_frame)
+            first = float(self.first + skipped)
             start = otio.opentime.RationalTime(first, self.available_rate)
             start = start.rescaled_to(self.start_rate)
         if seconds(duration) != span.duration_s:
@@ -88,8 +89,7 @@ class RenderTime:
 
     def of_source(self, range_: otio.opentime.TimeRange) -> otio.opentime.TimeRange:
         """A range of the source, in the render's time."""
-        frames = self.need.frames
-        moved = (self.first - self.need.origin - frames.start_frame) / frames.frame_rate
+        moved = (self.first - _first_of_source(self.need)) / self.need.frames.frame_rate
         start = range_.start_time
         if moved:
             start += spelled(moved, start.rate)
@@ -98,21 +98,22 @@ class RenderTime:
 
 def source_time(one: PlacedEdit) -> RenderTime:
     """Counting as the source does, so that ranges mean the same in both."""
-    return _render_time(one, one.need.origin + one.need.frames.start_frame)
+    return _render_time(one, _first_of_source(one.need))
 
 
 def own_time(one: PlacedEdit, *, for_resolve: bool = False) -> RenderTime:
     """Counting as the render itself does: on from the source's timecode, or from 0.
 
-    A source whose range starts late is timecoded, whether its file says so or not. Resolve
-    believes the file alone.
+    A source whose range starts late is timecoded, whether its file says so or not, unless it is a
+    single picture. Resolve believes the file alone.
     """
     if for_resolve:
         start = one.facts.start_frame + one.need.frames.start_frame if one.facts else 0
         time = _render_time(one, Fraction(start if one.has_timecode else 0))
         return replace(time, start_rate=time.source.duration.rate)
-    if one.need.origin != 0 or one.has_timecode:
-        return source_time(one)
+    is_timecoded = one.need.origin != 0 and not one.need.is_still
+    if is_timecoded or one.has_timecode:
+        return _render_time(one, one.need.origin + one.need.frames.start_frame)
     return _render_time(one, Fraction(0))
 
 
@@ -156,6 +157,22 @@ def _effects(edit: ClipEdit) -> Iterator[otio.schema.Effect]:
         yield otio.schema.FreezeFrame()
     elif not own_speed and speed != 1:
         yield otio.schema.LinearTimeWarp(time_scalar=float(speed))
+
+
+def _lead(need: MediaNeed) -> int:
+    """Frames of a held picture before the source range."""
+    return 0 if need.hold is None else need.hold.lead_frames
+
+
+def _first_of_source(need: MediaNeed) -> Fraction:
+    """What the source's time calls the render's first frame.
+
+    A picture that is held is the same wherever it is looked at, so it lies where the clip's own
+    range does, though a frozen composition around it may show a later frame.
+    """
+    if need.hold is None:
+        return need.origin + need.frames.start_frame
+    return need.origin + floor(snapped(need.source_start)) - need.hold.lead_frames
 
 
 def _render_time(one: PlacedEdit, first: Fraction) -> RenderTime:

@@ -246,7 +246,8 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         job.state = job_service_pb2.JOB_STATE_SUCCEEDED
         data = result_bytes(job)
         job.result.size_bytes, job.result.sha256 = len(data), hashlib.sha256(data).hexdigest()
-        job.result.frame_count, job.result.file_name = total, "result.mov"
+        job.result.frame_count = total + max(0, job.spec.hold_frames - 1)
+        job.result.file_name = "result.mov"
         time = job.result.stage_times.add(stage=job_service_pb2.JOB_STAGE_SWAP)
         time.duration.FromMilliseconds(1500)
 

@@ -65,6 +65,37 @@ def test_the_same_frames_are_rendered_once(via: Via, fake: FakeServer, cut: Path
     assert fake.validated == 2  # the media, and the edit
 
 
+def frozen(name: str, start: int, count: int) -> otio.schema.Clip:
+    clip = otio.schema.Clip(name, movie(), time_range(start, count, 30))
+    clip.effects.append(otio.schema.FreezeFrame())
+    return clip
+
+
+def test_freezes_of_one_frame_share_the_longest_hold(via: Via, fake: FakeServer, cut: Path) -> None:
+    timeline = read(cut)
+    clips = [frozen("short", 50, 12), frozen("long", 50, 48), frozen("other", 51, 20)]
+    running = otio.schema.Clip("running", movie(), time_range(50, 1, 30))
+    timeline.tracks[0][:] = [*clips, running]
+    otio.adapters.write_to_file(timeline, str(cut))
+    report = batch(via, cut, "--instruction", "x", "--handles", "2")
+    asked = [job.spec for job in fake.jobs.values()]
+    assert [spec.hold_frames for spec in asked] == [52, 24, 0]
+    assert [spec.frame_range.end_frame_exclusive for spec in asked] == [51, 52, 53]
+    assert report["clips"][0]["path"] == report["clips"][1]["path"]
+    assert [clip["frame_count"] for clip in report["clips"]] == [52, 52, 24, 5]
+    result = read(Path(report["timeline"]))
+    placed = list(result.tracks[1])[:3]
+    assert [clip.available_range().duration.value for clip in placed] == [52, 52, 24]
+    assert [clip.source_range.duration.value for clip in placed] == [12, 48, 20]
+
+    assert states(batch(via, cut, "--instruction", "x", "--handles", "2")) == ["kept"] * 4
+    timeline.tracks[0][1].source_range = time_range(50, 60, 30)
+    otio.adapters.write_to_file(timeline, str(cut))
+    longer = batch(via, cut, "--instruction", "x", "--handles", "2")
+    assert states(longer) == ["new", "new", "kept", "kept"]
+    assert [*fake.jobs.values()][-1].spec.hold_frames == 64
+
+
 def test_a_rerun_makes_only_what_changed(via: Via, fake: FakeServer, cut: Path) -> None:
     batch(via, cut, "--instruction", "x")
     again = batch(via, cut, "--instruction", "x")

@@ -19,6 +19,7 @@ import av
 import numpy as np
 import opentimelineio as otio
 import pytest
+from PIL import Image
 
 from tests.resolve_scripts.conftest import ROOT
 from tests.resolve_scripts.timeline.slow_walk import RATES, Instant, plain, seen
@@ -28,6 +29,7 @@ from tests.via_engine.test_identity import full_range
 from via_engine.picture.planes import plane_samples
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+STILL_LOSS = 4.0  # codes of 255: ProRes, and chroma of half the width
 BART, PSR63 = "BART_2021-02-07.m4v", "PSR63_2012-06-02.mov"
 
 
@@ -209,6 +211,114 @@ def test_nested_retimed_and_mixed_rates_conform(via: Command, cuts: Path) -> Non
     report, result = identity(via, path)
     assert (report["clips_done"], report["clips_asked"]) == (6, 6), report
     assert shown(result, cuts) == shown(read(path), cuts)
+
+
+def out_of_bounds(path: Path) -> list[str]:
+    """The new clips that OpenTimelineIO's own tool finds fault with."""
+    tool = "from opentimelineio.console.otiotool import main; main()"
+    arguments = [sys.executable, "-c", tool, "--verify-media", "--verify-ranges", "-i", str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=path.parent)
+    lines = done.stdout.splitlines()
+    assert any("_via_v" in line for line in lines), done.stdout
+    return [line for line in lines if "OUT OF BOUNDS" in line or "NOT FOUND" in line]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--place", "track"),
+        ("--place", "reference"),
+        ("--place", "replace"),
+        ("--place", "track", "--handles", "7"),
+        ("--place", "reference", "--handles", "7"),
+        ("--place", "track", "--for", "resolve"),
+        ("--place", "replace", "--for", "resolve", "--handles", "3"),
+    ],
+    ids=" ".join,
+)
+def test_frozen_clips_have_media_as_long_as_they_are(
+    via: Command, cuts: Path, ffprobe: str, options: tuple[str, ...]
+) -> None:
+    frozen, stopped, under, late = (
+        clip_of(BART, 704, 30.0, start, count)
+        for start, count in ((100, 24), (150, 13), (300, 40), (420, 30))
+    )
+    frozen.effects.append(otio.schema.FreezeFrame())
+    stopped.effects.append(otio.schema.LinearTimeWarp(time_scalar=0.0))
+    late.effects.append(otio.schema.LinearTimeWarp(time_scalar=2.0))
+    offset = otio.opentime.RationalTime(5, 30.0)
+    dissolve = otio.schema.Transition("in", "SMPTE_Dissolve", offset, offset)
+    stacks = [
+        otio.schema.Stack(each.name, [each], source_range=time_range(start, count, 30.0))
+        for each, start, count in ((under, 11, 50), (late, 9, 16))
+    ]
+    for stack in stacks:
+        stack.effects.append(otio.schema.FreezeFrame())
+    timeline = otio.schema.Timeline("frozen")
+    runs = clip_of(BART, 704, 30.0, 10, 20)
+    children = [runs, dissolve, frozen, dissolve.deepcopy(), stopped, gap(4), *stacks]
+    timeline.tracks.append(otio.schema.Track("V1", children))
+    path = cuts / "frozen.otio"
+    otio.adapters.write_to_file(timeline, str(path))
+    report, result = identity(via, path, *options)
+    assert (report["clips_done"], report["clips_asked"]) == (5, 5), report
+    assert shown(result, cuts) == shown(read(path), cuts)
+    assert out_of_bounds(Path(report["timeline"])) == []
+    for clip in result.find_clips():
+        reference = clip.media_reference
+        if "via" in clip.metadata:
+            render = cuts / reference.target_url
+            count = probed_stream(ffprobe, render, "-count_frames")["nb_read_frames"]
+            assert int(count) == reference.available_range.duration.value
+    for clip in report["clips"][1:]:
+        start, end = clip["media_frames"]
+        assert end - start == 1
+        assert set(pictures(Path(clip["path"]))) == {pictures(cuts / BART)[start]}
+        assert clip["frame_count"] == len(pictures(Path(clip["path"]))) > 1
+
+
+@pytest.mark.parametrize("mode", ["track", "reference", "replace"])
+def test_single_pictures_are_edited_once_and_held(via: Command, cuts: Path, mode: str) -> None:
+    source = cuts / "Seq" / "BART_2021-02-07.0007.jpg"
+    folder = cuts / f"Stills {mode}"
+    folder.mkdir()
+    names = ["plate.jpg", "plate.png", "wide plate.tif", "shot.0007.jpg", "plate.exr"]
+    for name in names:
+        with Image.open(source) as picture:
+            kind = {".png": "PNG", ".tif": "TIFF"}.get(Path(name).suffix, "JPEG")
+            picture.save(folder / name, format=kind, **{"quality": 97} if kind == "JPEG" else {})
+    stills = [
+        otio.schema.Clip(
+            name,
+            otio.schema.ExternalReference(f"{folder.name}/{name}", available),
+            otio.opentime.TimeRange(otio.opentime.RationalTime(start, rate), length),
+        )
+        for name, available, start, rate, length in (
+            (names[0], time_range(0, 1, 25.0), 0, 25.0, otio.opentime.RationalTime(30, 25.0)),
+            (names[1], None, 0, 25.0, otio.opentime.RationalTime(10, 25.0)),
+            (names[2], time_range(0, 90, 24.0), 12, 24.0, otio.opentime.RationalTime(20, 25.0)),
+            (names[3], time_range(86400, 1, 25.0), 86400, 25.0, otio.opentime.RationalTime(5, 25)),
+            (names[4], time_range(0, 1, 25.0), 0, 25.0, otio.opentime.RationalTime(5, 25.0)),
+        )
+    ]
+    timeline = otio.schema.Timeline("stills")
+    timeline.tracks.append(otio.schema.Track("V1", stills))
+    path = cuts / f"stills_{mode}.otio"
+    otio.adapters.write_to_file(timeline, str(path))
+    done = via("batch", path, "--identity", "--json", "--place", mode)
+    report = json.loads(done.stdout)
+    assert [clip["done"] for clip in report["clips"]] == [True] * 4 + [False], done.stderr
+    assert report["clips"][4]["error"]["reason"] == "STILL_NOT_SUPPORTED"
+    assert [clip["frame_count"] for clip in report["clips"][:4]] == [30, 10, 20, 5]
+    assert [clip["frame_rate"] for clip in report["clips"][:4]] == ["25/1", "25/1", "24/1", "25/1"]
+    assert not [line for line in out_of_bounds(Path(report["timeline"])) if "_via_v" in line]
+    with Image.open(source) as picture:
+        wanted = np.asarray(picture.convert("RGB"), np.float32)
+    for clip in report["clips"][:4]:
+        with av.open(clip["path"]) as container:
+            found = [each.to_ndarray(format="rgb24") for each in container.decode(video=0)]
+        assert all(np.array_equal(each, found[0]) for each in found)
+        assert np.abs(found[0] - wanted).mean() < STILL_LOSS
 
 
 def test_a_hole_in_a_sequence_is_told_and_the_rest_is_done(via: Command, cuts: Path) -> None:

@@ -12,9 +12,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import opentimelineio as otio
 import pytest
 
 from tests.resolve_scripts.conftest import ROOT
+from tests.resolve_scripts.timelines import time_range
 from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk
@@ -69,6 +71,31 @@ def via(clip: Path) -> Iterator[Command]:
         json.loads(server.stdout.readline())
         yield run
         server.terminate()
+
+
+def test_a_plan_is_computed_until_the_model_has_run(via: Command, clip: Path) -> None:
+    """The first test here: the server has not edited yet."""
+    timeline = otio.schema.Timeline("cut")
+    media = otio.schema.ExternalReference(clip.name, time_range(0, FRAMES))
+    shot = otio.schema.Clip("shot", media, time_range(0, 2))
+    timeline.tracks.append(otio.schema.Track("V1", [shot]))
+    path = clip.with_name("cut.otio")
+    otio.adapters.write_to_file(timeline, str(path))
+    batch = ("batch", path, "--instruction", "make it night", "--steps", "2", "--dry-run")
+    told = via(*batch)
+    assert told.returncode == 0, told.stderr
+    assert "~0:" in told.stdout and "MiB" in told.stdout and "?" not in told.stdout, told.stdout
+    assert "computed, not measured" in told.stderr + told.stdout
+    (before,) = json.loads(via(*batch, "--json").stdout)["clips"]
+    assert before["estimated_s"] > 0 and not before["is_measured"]
+    out = clip.with_name("night.mov")
+    done = via("edit", clip, "make it night", "--steps", "2", "--range", "0:1", "-o", out)
+    assert done.returncode == 0, done.stderr
+    (after,) = json.loads(via(*batch, "--json").stdout)["clips"]
+    assert after["is_measured"] and "~" not in via(*batch).stdout
+    # A machine that does other things too is measured at one moment and works at another.
+    assert 1 / 10 < after["estimated_s"] / before["estimated_s"] < 10
+    assert 1 / 2 < after["estimated_memory_bytes"] / before["estimated_memory_bytes"] < 2
 
 
 def test_an_adapted_edit_in_a_box_changes_nothing_outside(via: Command, clip: Path) -> None:

@@ -74,6 +74,21 @@ def test_a_sequence_passes_through_the_real_engine(start: Start, pictures: Path)
     assert client.jobs.ReadFrame(asked, timeout=DEADLINE_S).width == 64
 
 
+def test_a_single_picture_is_held_and_the_job_says_so(start: Start, pictures: Path) -> None:
+    client = start(editor_factory="via_engine.editor:VideoEditor")
+    name = {"name_prefix": "BART_2021-02-07.0003", "is_single": True, "first_number": 0}
+    spec = identity(sequence(pictures, **name), hold_frames=30)
+    resolved = plan(client, spec).resolved_spec
+    assert (resolved.hold_frames, resolved.frame_range.end_frame_exclusive) == (30, 1)
+    job = client.wait_for_end(client.create(resolved).name)
+    assert (job.state, job.error.message) == (SUCCEEDED, "")
+    assert (job.result.frame_count, job.progress.frames_total) == (30, 1)
+    assert job.spec == resolved == client.get(job.name).spec
+    for hold_frames in (-1, 216_001):
+        told = refused(client, identity(sequence(pictures, **name), hold_frames=hold_frames))
+        assert told[0] == "ARGUMENT_INVALID" and "spec.hold_frames" in told[1]
+
+
 def test_missing_pictures_are_warned_of_and_refused_where_they_are_needed(
     client: Client, pictures: Path
 ) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -45,6 +46,32 @@ def test_a_plan_stays_inside_the_media(start: int, length: int, group_size: int 
     plan = planned(frame_range=asked, group_range=asked, group_size=group_size)
     assert plan.spec.frame_range == asked
     assert plan.spec.group_size == min(group_size or 4, length)
+
+
+@pytest.mark.parametrize("hold_frames", [-1, -(2**31), 216_001, 2**31 - 1])
+def test_a_hold_that_cannot_be_meant_is_refused_by_name(hold_frames: int) -> None:
+    with pytest.raises(ArgumentError) as error:
+        planned(hold_frames=hold_frames)
+    assert error.value.field == "spec.hold_frames"
+    asked = EditSpec(source=SOURCE, instruction="", identity=True, hold_frames=hold_frames)
+    with pytest.raises(ArgumentError, match="hold_frames"):
+        plan_identity(asked, media=MEDIA, pace=None)
+
+
+def test_a_hold_costs_no_more_than_its_picture() -> None:
+    frames, pace = FrameRange(3, 4), Pace(seconds_per_frame_step=2.0)
+    held, plain = (
+        plan_edit(
+            EditSpec(source=SOURCE, instruction="x", frame_range=frames, hold_frames=hold),
+            media=MEDIA,
+            card=CARD,
+            pace=pace,
+        )
+        for hold in (500, 0)
+    )
+    assert (held.spec.hold_frames, plain.spec.hold_frames) == (500, 0)
+    assert held.estimated_seconds == plain.estimated_seconds
+    assert held.spec.engine_request(MEDIA, work_folder=Path("work")).hold_frames == 500
 
 
 @pytest.mark.parametrize("field", ["steps", "guidance_scale", "image_guidance_scale", "group_size"])

@@ -257,6 +257,47 @@ def test_cancel_in_the_middle_keeps_what_is_durable(world: World) -> None:
     assert of_kind(run(editor, world.request()), GroupReady)[0].reused
 
 
+@pytest.mark.parametrize("output_format", OutputFormat)
+def test_the_last_picture_is_edited_once_and_held(
+    world: World, output_format: OutputFormat
+) -> None:
+    asked: dict[str, Any] = {"frame_range": FrameRange(2, 7), "output_format": output_format}
+    events = run(world.editor(), world.request(hold_frames=9, **asked))
+    plain = run(world.editor(), world.request(**asked))
+
+    assert of_kind(events, FramesEdited)[-1].frames_done == 5
+    assert [event.chunk.frame_range for event in of_kind(events, ChunkFinished)] == [
+        FrameRange(2, 6),
+        FrameRange(6, 7),
+    ]
+    pictures, without = pictures_of(events), pictures_of(plain)
+    assert of_kind(events, EditResult)[0].frame_count == len(pictures) == 5 + 8
+    limit = 0.05 if output_format is OutputFormat.H264_MP4 else 0.0  # which looks ahead
+    assert np.abs(pictures[:5] - without).mean() <= limit
+    assert np.abs(pictures[5:] - without[-1]).mean() <= limit
+
+
+def test_a_held_picture_survives_an_interruption(world: World) -> None:
+    request = world.request(frame_range=FrameRange(2, 8), hold_frames=20)
+    whole = run(world.editor(), request)
+    first, last = (event.chunk for event in of_kind(whole, ChunkFinished))
+    for left in ((first,), (last,), (first, last)):
+        settings: dict[str, Any] = {"frame_range": FrameRange(2, 8), "hold_frames": 20}
+        again = run(world.editor(), world.request(finished_chunks=left, **settings))
+        assert np.array_equal(pictures_of(again), pictures_of(whole))
+
+
+def test_holding_can_be_cancelled(world: World) -> None:
+    request = world.request(frame_range=FrameRange(2, 3), hold_frames=200_000)
+    threads = threading.active_count()
+
+    with pytest.raises(EditCancelledError):
+        list(world.editor().edit(request, after(2 + 3 + 40)))
+
+    assert list(request.work_folder.iterdir()) == []
+    assert threading.active_count() == threads
+
+
 def test_cancel_before_the_gather_keeps_no_group(world: World) -> None:
     editor = world.editor()
 

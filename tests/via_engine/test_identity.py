@@ -40,7 +40,12 @@ def editor() -> VideoEditor:
 
 
 def passed_through(
-    editor: VideoEditor, clip: Path, folder: Path, frames: FrameRange, kind: OutputFormat
+    editor: VideoEditor,
+    clip: Path,
+    folder: Path,
+    frames: FrameRange,
+    kind: OutputFormat,
+    **options: int,
 ) -> EditResult:
     media = probe_media(clip)
     request = EditRequest(
@@ -57,6 +62,7 @@ def passed_through(
         image_guidance_scale=1,
         output_format=kind,
         work_folder=folder,
+        **options,
     )
     *events, result = editor.edit(request, lambda: False)
     stages = [event.stage for event in events if isinstance(event, StageStarted)]
@@ -152,6 +158,22 @@ def test_rate_and_timecode_are_kept(editor: VideoEditor, tmp_path: Path) -> None
     media = probe_media(result.path)
     assert (media.frame_rate, media.frame_count) == (rate, 4)
     assert media.start_timecode == "01:00:00;01"
+
+
+@pytest.mark.parametrize("kind", [LOSSLESS, PRORES])
+def test_a_held_frame_has_its_samples_and_a_timecode_that_counts_on(
+    editor: VideoEditor, tmp_path: Path, ffprobe: str, kind: OutputFormat
+) -> None:
+    clip = write_clip(tmp_path / "clip.mov", 8, timecode="01:00:00:00")
+    result = passed_through(editor, clip, tmp_path, FrameRange(5, 6), kind, hold_frames=30)
+    media, pictures = probe_media(result.path), decoded(result.path, FrameRange(0, 99))
+    assert (media.frame_count, result.frame_count, len(pictures)) == (30, 30, 30)
+    assert int(probed_stream(ffprobe, result.path, "-count_frames")["nb_read_frames"]) == 30
+    passed_through(editor, clip, tmp_path, FrameRange(5, 6), kind)
+    [(_, alone)] = decoded(result.path, FrameRange(0, 99))
+    for _, planes in pictures:
+        assert all(np.array_equal(ours, plane) for ours, plane in zip(planes, alone, strict=True))
+    assert media.start_timecode == "01:00:00:05"
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "30000/1001", "60000/1001", "24", "25", "50", "12"])

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from math import ceil, prod
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,17 @@ class MemoryPlan:
         """Whether the edit can run at all."""
         return not any(part.stay is Stay.NO_ROOM for part in self.parts)
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most that is on the device at once: what stays, or what takes its turn beside it.
+
+        Models that leave the device look at pictures or words before the editor works.
+        """
+        stays = {part.name: part.size_bytes for part in self.parts if part.stay is Stay.RESIDENT}
+        waiting = sum(stays.values()) - stays.get(WORK, 0) - stays.get(GROUP, 0)
+        turns = (part.size_bytes for part in self.parts if part.stay in _TURNS)
+        return max(sum(stays.values()), waiting + max(turns, default=0))
+
     def stays(self, name: str) -> bool:
         """Whether the part of that name is kept on the device; True for an unknown one."""
         return self.stay_of(name) is Stay.RESIDENT
@@ -75,6 +87,7 @@ class MemoryPlan:
         return next((part.stay for part in self.parts if part.name == name), Stay.RESIDENT)
 
 
+_TURNS = (Stay.OFFLOADED, Stay.AFTER_USE)
 EDITOR, WORK, GROUP = "editor", "work in between", "attention group"
 LOOKERS, CONDITIONER = "grounder, segmenter, tracker, critic", "language model"
 
@@ -86,6 +99,8 @@ def plan_memory(
     total_bytes: int,
     weight_bytes: int,
     has_main_memory: bool = True,
+    pixels: int | None = None,
+    steps: int | None = None,
 ) -> MemoryPlan:
     """The plan for edits with one editor.
 
@@ -99,10 +114,14 @@ def plan_memory(
         weight_bytes: per weight of the editor: 2 for bfloat16 and float16, 4 for float32.
         has_main_memory: whether the computer has memory beside the device's, as a graphics card's
             has, where models can wait.
+        pixels: of a frame at working size; None is the most the editor works on, a square.
+        steps: denoising steps; None are the editor's own.
     """
     left = total_bytes
     parts = []
-    for part in _parts(config, card, weight_bytes):
+    most = card.long_side_px**2
+    grown, longer = Fraction(pixels or most, most), Fraction(steps or card.steps, card.steps)
+    for part in _parts(config, card, weight_bytes, grown, longer):
         stay = Stay.RESIDENT if part.size_bytes <= left else _REFUGE[part.name]
         if stay is Stay.OFFLOADED and not has_main_memory:
             stay = Stay.AFTER_USE
@@ -127,15 +146,18 @@ _REFUGE = {
 }
 
 
-def _parts(config: EngineConfig, card: ModelCard, weight_bytes: int) -> Iterable[Part]:
+def _parts(
+    config: EngineConfig, card: ModelCard, weight_bytes: int, grown: Fraction, longer: Fraction
+) -> Iterable[Part]:
+    """The parts, for pictures and steps that are so many times the editor's most and own."""
     folder = card.folder
     small = sum(_weights(folder / part) for part in ("unet", "text_encoder", "text_encoder_2"))
     editor = small * weight_bytes + _weights(folder / "vae") * _FLOAT32_BYTES
     yield Part(name=EDITOR, size_bytes=editor)
-    pixels = card.long_side_px**2
+    pixels = int(card.long_side_px**2 * grown)
     frames = _FRAME_BYTES * config.batch_frames * pixels // _FRAME_PX * weight_bytes // 2
     yield Part(name=WORK, size_bytes=_BASE_BYTES + frames)
-    yield Part(name=GROUP, size_bytes=group_bytes(card, weight_bytes))
+    yield Part(name=GROUP, size_bytes=int(group_bytes(card, weight_bytes) * grown * longer))
     yield Part(name=LOOKERS, size_bytes=_FLOAT32_BYTES * sum(map(_weights, _lookers(config))))
     if (folder / "llava").is_dir():
         count = _weights(folder / "llava") + _weights(folder / "vision_tower")

@@ -28,6 +28,7 @@ def assemble_chunks(
     *,
     start_timecode: str | None,
     output_format: OutputFormat,
+    repeats: int = 0,
 ) -> None:
     """Joins chunks that follow one another into `output`, which appears complete or not at all.
 
@@ -37,6 +38,7 @@ def assemble_chunks(
         geometry: size and rate the result is checked against.
         start_timecode: label of the first frame, written as a timecode track; None for no track.
         output_format: container; the codec is the chunks'.
+        repeats: how often the last chunk has its last picture again.
 
     Raises:
         OutputError: chunks do not fit together, a chunk cannot be read, the folder cannot be
@@ -49,7 +51,8 @@ def assemble_chunks(
             if start_timecode is not None:
                 start_timecode = timecode_at(start_timecode, geometry.frame_rate, 0)
             _join(chunks, partial, geometry, start_timecode, output_format)
-            _verify(partial, chunks, geometry, start_timecode)
+            frame_count = sum(chunk.frame_range.frame_count for chunk in chunks) + repeats
+            _verify(partial, frame_count, geometry, start_timecode)
         except MediaError as error:
             raise OutputError(f"{output} cannot be assembled: {error}") from error
 
@@ -139,14 +142,10 @@ def _refuse_other_codec(source: VideoStream, template: VideoStream, chunk: Finis
 
 
 def _verify(
-    partial: Path,
-    chunks: Sequence[FinishedChunk],
-    geometry: ClipGeometry,
-    start_timecode: str | None,
+    partial: Path, frame_count: int, geometry: ClipGeometry, start_timecode: str | None
 ) -> None:
     media = probe_media(partial)
     found = (media.frame_count, media.frame_rate, media.width, media.height, media.start_timecode)
-    frame_count = sum(chunk.frame_range.frame_count for chunk in chunks)
     wanted = (frame_count, geometry.frame_rate, geometry.width, geometry.height, start_timecode)
     if found != wanted:
         raise OutputError(

@@ -70,6 +70,7 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
     frames: Iterable[NDArray[np.float32] | LocalPicture],
     geometry: ClipGeometry,
     output_format: OutputFormat,
+    repeats: int = 0,
 ) -> FinishedChunk:
     """Encodes exactly the frames of the range into a durable file in `folder`.
 
@@ -77,9 +78,11 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
         folder: existing folder of the job.
         index: place of the chunk in the clip, from 0.
         frame_range: what the frames are; as many must come.
-        frames: (H, W, 3) float32 R'G'B' in 0..1, upright; or with the source to show through.
+        frames: (H, W, 3) float32 R'G'B' in 0..1, upright; or with the source to show through. A
+            picture that comes several times in a row, the very same object, is converted once.
         geometry: size, rate and tags; its matrix is the one the samples are made with.
         output_format: codec and container.
+        repeats: how often the last picture comes again after the range.
 
     Raises:
         OutputError: a frame of another shape, or not finite; too few or too many frames; the
@@ -95,9 +98,10 @@ def write_chunk(  # noqa: PLR0917 - one call, read like a sentence
         for frame in frames:
             encoder.write(frame)
         encoder.finish()
-        if encoder.frames_written != frame_range.frame_count:
+        wanted = frame_range.frame_count + repeats
+        if encoder.frames_written != wanted:
             raise OutputError(
-                f"{target.name} was to hold {frame_range.frame_count} frames, "
+                f"{target.name} was to hold {wanted} frames, "
                 f"{encoder.frames_written} came; this is a fault in Via, please report it"
             )
     return FinishedChunk(
@@ -118,19 +122,14 @@ class _Encoder:
         self._container = container
         self._geometry = geometry
         self._stream = _add_stream(container, geometry, output_format)
+        self._last: tuple[NDArray[np.float32] | LocalPicture, VideoFrame] | None = None
         self.frames_written = 0
 
     def write(self, picture: NDArray[np.float32] | LocalPicture) -> None:
-        """Encodes the next picture."""
-        pixel_format, colour = str(self._stream.pix_fmt), self._geometry.colour
-        if isinstance(picture, LocalPicture):
-            self._refuse_unfit(picture.edited)
-            self._refuse_unfit(picture.source)
-            frame = frame_from_local_picture(picture, pixel_format, colour.matrix)
-        else:
-            self._refuse_unfit(picture)
-            frame = frame_from_picture(picture, pixel_format, colour.matrix)
-        _tag(frame, colour)
+        """Encodes the next picture; one that is held is converted once."""
+        if self._last is None or self._last[0] is not picture:
+            self._last = picture, self._converted(picture)
+        _, frame = self._last
         # One tick is 1/numerator of a second, so that a frame is a whole number of ticks.
         frame.time_base = Fraction(1, self._geometry.frame_rate.numerator)
         frame.duration = self._geometry.frame_rate.denominator
@@ -141,6 +140,18 @@ class _Encoder:
     def finish(self) -> None:
         """Writes what the codec still holds."""
         self._encode(None)
+
+    def _converted(self, picture: NDArray[np.float32] | LocalPicture) -> VideoFrame:
+        pixel_format, colour = str(self._stream.pix_fmt), self._geometry.colour
+        if isinstance(picture, LocalPicture):
+            self._refuse_unfit(picture.edited)
+            self._refuse_unfit(picture.source)
+            frame = frame_from_local_picture(picture, pixel_format, colour.matrix)
+        else:
+            self._refuse_unfit(picture)
+            frame = frame_from_picture(picture, pixel_format, colour.matrix)
+        _tag(frame, colour)
+        return frame
 
     def _encode(self, frame: VideoFrame | None) -> None:
         with output_errors(Path(self._container.name)):

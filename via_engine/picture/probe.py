@@ -76,7 +76,8 @@ def _probe_sequence(asked: ImageSequence) -> MediaInfo:
             matrix=int(picture.colorspace),
             full_range=_is_full_range(picture, picture.color_range),
         ),
-        rotation_degrees=0,
+        # A photograph says which way the camera was held.
+        rotation_degrees=_turn(picture) if sequence.is_single else 0,
         is_interlaced=False,
         is_variable_rate=False,
         start_timecode=None,
@@ -106,13 +107,18 @@ def _probe_file(path: Path) -> MediaInfo:
             bits_per_sample=max(component.bits for component in picture.format.components),
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
             colour=_colour_tags(stream, picture),
-            rotation_degrees=round(picture.rotation / 90) * 90 % 360,
+            rotation_degrees=_turn(picture),
             is_interlaced=_is_interlaced(stream, picture),
             is_variable_rate=is_variable_rate,
             start_timecode=_start_timecode(container, stream, frame_rate),
             size_bytes=container.size,
             identity=identity,
         )
+
+
+def _turn(picture: VideoFrame) -> int:
+    """Degrees counter-clockwise that make the picture upright, in quarter turns."""
+    return round(picture.rotation / 90) * 90 % 360
 
 
 def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -39,10 +39,12 @@ def counted(sequence: ImageSequence) -> ImageSequence:
     """
     numbers = _numbers_there(sequence)
     if not numbers:
+        start = "" if sequence.is_single else f" from number {sequence.first_number} on"
         raise MediaNotFoundError(
-            f"there is no picture {sequence.pattern} from number {sequence.first_number} on; check "
-            "the name and the mount"
+            f"there is no picture {sequence.pattern}{start}; check the name and the mount"
         )
+    if sequence.is_single:
+        return replace(sequence, frame_count=1)
     if sequence.frame_count:
         return sequence
     return replace(sequence, frame_count=max(numbers) + 1 - sequence.first_number)
@@ -86,8 +88,11 @@ def read_picture(sequence: ImageSequence, frame: int) -> VideoFrame:
     raise MediaUnreadableError(f"{path} holds no decodable picture; the file may be damaged")
 
 
-def _numbers_there(sequence: ImageSequence) -> dict[int, os.DirEntry[str]]:
+def _numbers_there(sequence: ImageSequence) -> Mapping[int, Path | os.DirEntry[str]]:
     """Pictures by their numbers, from the first number on; names with other padding are others."""
+    if sequence.is_single:
+        path = sequence.path_of(0)
+        return {sequence.first_number: path} if path.is_file() else {}
     digits = f"[0-9]{{{sequence.zero_padding},}}" if sequence.zero_padding else "[0-9]+"
     name = re.compile(
         f"{re.escape(sequence.name_prefix)}({digits}){re.escape(sequence.name_suffix)}"

@@ -47,7 +47,7 @@ SWAP_LAYERS_ALL: SwapLayers
 SWAP_LAYERS_SELF: SwapLayers
 
 class EditSpec(_message.Message):
-    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from", "identity")
+    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from", "identity", "hold_frames")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FRAME_RANGE_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,7 @@ class EditSpec(_message.Message):
     ADAPT_FIELD_NUMBER: _ClassVar[int]
     GROUP_FROM_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FRAMES_FIELD_NUMBER: _ClassVar[int]
     source: _media_pb2.MediaSource
     frame_range: _media_pb2.FrameRange
     instruction: str
@@ -84,10 +85,11 @@ class EditSpec(_message.Message):
     adapt: _adapt_pb2.AdaptSettings
     group_from: str
     identity: bool
-    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ..., identity: _Optional[bool] = ...) -> None: ...
+    hold_frames: int
+    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ..., identity: _Optional[bool] = ..., hold_frames: _Optional[int] = ...) -> None: ...
 
 class EditPlan(_message.Message):
-    __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings", "estimated_memory_bytes")
+    __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings", "estimated_memory_bytes", "is_measured")
     RESOLVED_SPEC_FIELD_NUMBER: _ClassVar[int]
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +98,7 @@ class EditPlan(_message.Message):
     ESTIMATED_DURATION_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IS_MEASURED_FIELD_NUMBER: _ClassVar[int]
     resolved_spec: EditSpec
     media: _media_pb2.MediaInfo
     frame_count: int
@@ -104,4 +107,5 @@ class EditPlan(_message.Message):
     estimated_duration: _duration_pb2.Duration
     warnings: _containers.RepeatedScalarFieldContainer[str]
     estimated_memory_bytes: int
-    def __init__(self, resolved_spec: _Optional[_Union[EditSpec, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., working_width: _Optional[int] = ..., working_height: _Optional[int] = ..., estimated_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., estimated_memory_bytes: _Optional[int] = ...) -> None: ...
+    is_measured: bool
+    def __init__(self, resolved_spec: _Optional[_Union[EditSpec, _Mapping]] = ..., media: _Optional[_Union[_media_pb2.MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., working_width: _Optional[int] = ..., working_height: _Optional[int] = ..., estimated_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., estimated_memory_bytes: _Optional[int] = ..., is_measured: _Optional[bool] = ...) -> None: ...

@@ -31,7 +31,7 @@ class RootedPath(_message.Message):
     def __init__(self, root_id: _Optional[str] = ..., relative_path: _Optional[str] = ...) -> None: ...
 
 class ImageSequence(_message.Message):
-    __slots__ = ("absolute_folder", "rooted_folder", "upload_id", "name_prefix", "name_suffix", "zero_padding", "first_number", "frame_count", "frame_rate")
+    __slots__ = ("absolute_folder", "rooted_folder", "upload_id", "name_prefix", "name_suffix", "zero_padding", "first_number", "frame_count", "frame_rate", "is_single")
     ABSOLUTE_FOLDER_FIELD_NUMBER: _ClassVar[int]
     ROOTED_FOLDER_FIELD_NUMBER: _ClassVar[int]
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +41,7 @@ class ImageSequence(_message.Message):
     FIRST_NUMBER_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
+    IS_SINGLE_FIELD_NUMBER: _ClassVar[int]
     absolute_folder: str
     rooted_folder: RootedPath
     upload_id: str
@@ -50,7 +51,8 @@ class ImageSequence(_message.Message):
     first_number: int
     frame_count: int
     frame_rate: Rational
-    def __init__(self, absolute_folder: _Optional[str] = ..., rooted_folder: _Optional[_Union[RootedPath, _Mapping]] = ..., upload_id: _Optional[str] = ..., name_prefix: _Optional[str] = ..., name_suffix: _Optional[str] = ..., zero_padding: _Optional[int] = ..., first_number: _Optional[int] = ..., frame_count: _Optional[int] = ..., frame_rate: _Optional[_Union[Rational, _Mapping]] = ...) -> None: ...
+    is_single: bool
+    def __init__(self, absolute_folder: _Optional[str] = ..., rooted_folder: _Optional[_Union[RootedPath, _Mapping]] = ..., upload_id: _Optional[str] = ..., name_prefix: _Optional[str] = ..., name_suffix: _Optional[str] = ..., zero_padding: _Optional[int] = ..., first_number: _Optional[int] = ..., frame_count: _Optional[int] = ..., frame_rate: _Optional[_Union[Rational, _Mapping]] = ..., is_single: _Optional[bool] = ...) -> None: ...
 
 class MediaSource(_message.Message):
     __slots__ = ("absolute_path", "rooted_path", "upload_id", "sequence")

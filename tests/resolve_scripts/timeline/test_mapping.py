@@ -46,16 +46,35 @@ def test_every_record_frame_shows_the_media_frame_a_walk_finds(cut: Cut) -> None
     assert expected == {}
 
 
-def rendered_as_they_are(edits: Iterable[ClipEdit]) -> list[PlacedEdit]:
+def rendered_as_they_are(
+    edits: Iterable[ClipEdit], mode: PlaceMode = PlaceMode.TRACK
+) -> list[PlacedEdit]:
     return [
         PlacedEdit(
             edit=edit,
-            need=needed_media(edit),
+            need=needed_media(edit, in_place=mode is not PlaceMode.TRACK),
             rendered=Path(f"/renders/{edit.clip.name}"),
             record={},
         )
         for edit in edits
     ]
+
+
+def pictures_of(one: PlacedEdit, frames: dict[int, int]) -> dict[int, int]:
+    """Which picture each frame of the render is: of a held one all are the first."""
+    return {key: picture_of(one, frame) for key, frame in frames.items()}
+
+
+def picture_of(one: PlacedEdit, frame: int) -> int:
+    return 0 if one.need.hold and 0 <= frame < one.need.rendered_count else frame
+
+
+def assert_inside(clip: otio.schema.Clip) -> None:
+    """The source range lies in the available range, to the frame, as otiotool compares them."""
+    available, source = clip.available_range(), clip.trimmed_range()
+    step = otio.opentime.RationalTime(1e-3, available.duration.rate)
+    assert available.start_time - step <= source.start_time
+    assert source.end_time_exclusive() <= available.end_time_exclusive() + step
 
 
 @given(cut=cuts(), mode=st.sampled_from(PlaceMode))
@@ -64,7 +83,7 @@ def test_identical_renders_in_place_are_frame_for_frame_the_program(
 ) -> None:
     edits = select(cut.timeline, EVERYTHING).edits
     before = cut.timeline.to_json_string()
-    placed = rendered_as_they_are(edits)
+    placed = rendered_as_they_are(edits, mode)
     result = place(cut.timeline, placed, mode=mode)
     result = otio.adapters.read_from_string(result.to_json_string(), "otio_json")
     assert cut.timeline.to_json_string() == before
@@ -76,8 +95,12 @@ def test_identical_renders_in_place_are_frame_for_frame_the_program(
             record_frame: media_frame - one.need.frames.start_frame
             for record_frame, media_frame in program.get(clip.name, {}).items()
         }
-        assert found.get(one.rendered.as_posix(), {}) == in_render
+        target = one.rendered.as_posix()
+        assert pictures_of(one, found.get(target, {})) == in_render
         assert set(in_render.values()) <= set(range(one.need.frames.frame_count))
+        for held in result.find_clips() if one.need.hold else ():
+            if held.media_reference.target_url == target:
+                assert_inside(held)
         if mode is PlaceMode.TRACK:
             original = clip.media_reference.target_url
             assert found.get(original, {}) == program.get(clip.name, {})
@@ -94,7 +117,7 @@ def test_parts_of_clips_are_edited_where_the_range_says(
 ) -> None:
     chosen = range(start, start + count)
     wanted = replace(EVERYTHING, ranges=(f"{chosen.start}:{chosen.stop}",))
-    placed = rendered_as_they_are(select(cut.timeline, wanted).edits)
+    placed = rendered_as_they_are(select(cut.timeline, wanted).edits, mode)
     result = walked(plain_tracks(place(cut.timeline, placed, mode=mode)), cut.rate)
     edited = {one.edit.clip.name: one for one in placed}
     for name, seen in cut.walked().items():
@@ -106,7 +129,7 @@ def test_parts_of_clips_are_edited_where_the_range_says(
         if inside:
             first = edited[name].need.frames.start_frame
             in_render = {k: v - first for k, v in inside.items()}
-            assert result[f"/renders/{name}"] == in_render
+            assert pictures_of(edited[name], result[f"/renders/{name}"]) == in_render
 
 
 @given(cut=flat_cuts(), data=st.data())
@@ -117,24 +140,19 @@ def test_dissolves_show_the_same_pictures_on_the_via_track(cut: Cut, data: st.Da
     tracks = place(cut.timeline, placed).tracks
     assert len(tracks) == (2 if placed else 1)
     via = dissolving(tracks[1], cut.rate) if placed else {}
-    starts = {
-        one.rendered.as_posix(): (
-            one.edit.clip.media_reference.target_url,
-            one.need.frames.start_frame,
-        )
-        for one in placed
-    }
-    edited = {target for target, _ in starts.values()}
+    by_render = {one.rendered.as_posix(): one for one in placed}
+    edited = {one.edit.clip.media_reference.target_url for one in placed}
 
     def unrendered(pair: Pair) -> Pair:
         """Renders taken for the media they were made from."""
-        first, second = (
-            each and (starts[each[0]][0], starts[each[0]][1] + each[1])
-            if each and each[0] in starts
-            else each
-            for each in pair
-        )
+        first, second = (source_of(each) if each else None for each in pair)
         return first, second
+
+    def source_of(picture: tuple[str, int]) -> tuple[str, int]:
+        if (one := by_render.get(picture[0])) is None:
+            return picture
+        frame = one.need.frames.start_frame + picture_of(one, picture[1])
+        return one.edit.clip.media_reference.target_url, frame
 
     expected: dict[int, set[Pair]] = {}
     for record_frame, pairs in dissolving(tracks[0], cut.rate).items():
@@ -150,4 +168,4 @@ def test_dissolves_show_the_same_pictures_on_the_via_track(cut: Cut, data: st.Da
             for picture in pair
             if picture is not None and picture[0] == one.rendered.as_posix()
         ]
-        assert all(0 <= frame < one.need.frames.frame_count for frame in shown)
+        assert all(0 <= frame < one.need.rendered_count for frame in shown)

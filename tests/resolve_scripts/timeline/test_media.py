@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
 
@@ -116,7 +117,19 @@ def test_pictures_named_by_a_pattern_are_a_sequence(tmp_path: Path, name: str, s
     assert isinstance(found, ImageSequence)
     assert (found.path_of(0).name, found.count, found.missing) == ("a.0998.exr", 5, (1001,))
     (tmp_path / name).touch()  # a file of just that name comes first
-    assert isinstance(find_media(otio.schema.Clip("shot", reference), tmp_path), Movie)
+    with pytest.raises(ClipNotSupportedError, match="single picture"):
+        find_media(otio.schema.Clip("shot", reference), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["plate.png", "a.0007.TIF", "wide [x] plate.jpeg", ".jpg.png"])
+def test_a_file_with_one_picture_is_media_of_one_frame(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    for available, source in ((time_range(0, 1, 23.976), None), (None, time_range(9, 4, 23.976))):
+        reference = otio.schema.ExternalReference(name, available)
+        found = find_media(otio.schema.Clip("still", reference, source), tmp_path)
+        assert isinstance(found, ImageSequence)
+        assert (found.is_single, found.count, found.frame_rate) == (True, 1, Fraction(24000, 1001))
+        assert found.pattern == found.path_of(0) == tmp_path / name
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from resolve_scripts.errors import ClipNotSupportedError, MissingMediaError
 from resolve_scripts.timeline.formats import read_timeline
 from resolve_scripts.timeline.media import ImageSequence, check_pictures
-from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
+from resolve_scripts.timeline.need import Hold, MediaFacts, MediaNeed, needed_media
 from resolve_scripts.timeline.rates import exact_rate, timecode_frames
 from resolve_scripts.timeline.select import Wanted, select
 from tests.resolve_scripts.timelines import time_range
@@ -184,6 +184,25 @@ def test_a_retimed_clip_needs_the_frames_it_runs_through(
     assert (len(seen), seen[0], seen[-1]) == (12, *first_and_last)
     clip.effects[0].enabled = False
     assert frames_of(need_of(clip)) == (100, 112)
+
+
+@pytest.mark.parametrize(
+    ("start", "count", "rate", "held"),
+    [(100, 12, 24.0, 12), (100, 12, 25.0, 12), (100.5, 12, 24.0, 13), (100, 1, 24.0, 1)],
+)
+def test_a_frozen_picture_is_held_as_long_as_the_source_range(
+    start: float, count: int, rate: float, held: int
+) -> None:
+    """12 frames of 25 a second last less than 12 of 24 and need as many."""
+    source = otio.opentime.TimeRange(
+        otio.opentime.RationalTime(start, 24), otio.opentime.RationalTime(count, rate)
+    )
+    clip = clip_of(source, time_range(0, 500))
+    assert need_of(clip).hold is None
+    clip.effects.append(otio.schema.FreezeFrame())
+    need = need_of(clip)
+    assert need.hold == Hold(frame_count=held, lead_frames=0)
+    assert (need.frames.frame_count, need.rendered_count) == (1, held)
 
 
 def test_a_still_needs_one_picture_however_long_it_is_held(shared_timelines: Path) -> None:

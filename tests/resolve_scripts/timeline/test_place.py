@@ -179,6 +179,36 @@ def test_a_retimed_clip_stays_retimed(shared_media: Path, shared_timelines: Path
     assert isinstance(frozen.effects[0], otio.schema.FreezeFrame)
 
 
+@pytest.mark.parametrize(
+    ("mode", "available", "source"),
+    [
+        # The render's timecode is that of its picture; 4 frames of the dissolve and 2 of the handle
+        # lie before the clip, 6 and 2 behind it.
+        (PlaceMode.TRACK, (86500, 54), (86506, 40)),
+        (PlaceMode.REPLACE, (86500, 54), (86506, 40)),
+        (PlaceMode.REFERENCE, (86494, 54), (86500, 40)),  # the clip's own range stays
+    ],
+)
+def test_a_frozen_clip_lies_inside_its_held_picture(
+    mode: PlaceMode, available: tuple[int, int], source: tuple[int, int]
+) -> None:
+    timeline = shot()
+    track, (clip,) = timeline.tracks[0], list(timeline.tracks[0])
+    clip.effects.append(otio.schema.FreezeFrame())
+    four, six = otio.opentime.RationalTime(4, 24), otio.opentime.RationalTime(6, 24)
+    for index in (0, 2):
+        track.insert(index, otio.schema.Transition("cut", "SMPTE_Dissolve", four, six))
+    for index in (0, 4):
+        track.insert(index, otio.schema.Gap(source_range=time_range(0, 10)))
+    facts = MediaFacts(frame_rate=Fraction(24), frame_count=1000, start_timecode="01:00:00:00")
+    in_place = mode is not PlaceMode.TRACK
+    placed = placed_edits(timeline, handles=2, facts=facts, in_place=in_place)
+    (edit,) = via_clips(place(timeline, placed, mode=mode))
+    assert edit.media_reference.available_range == time_range(*available)
+    assert edit.source_range == time_range(*source)
+    assert edit.visible_range().clamped(edit.available_range()) == edit.visible_range()
+
+
 def dissolved(*counts: int) -> otio.schema.Timeline:
     """Clips of these lengths with a dissolve of 4 and 6 frames at every cut."""
     timeline = otio.schema.Timeline()

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.via_engine.picture.clips import number_in, numbered_picture
 from via_engine.edit_types import FrameRange, ImageSequence, PictureFormat
@@ -39,6 +39,25 @@ def sequence(folder: Path, **changes: Any) -> ImageSequence:
 def write_numbers(folder: Path, numbers: range, name: str = "shot.{:04d}.png") -> None:
     for number in numbers:
         Image.fromarray(numbered_picture(number % 256)).save(folder / name.format(number))
+
+
+def test_a_single_picture_needs_no_number_and_stands_upright(tmp_path: Path) -> None:
+    name: dict[str, Any] = {"name_prefix": "plate", "name_suffix": ".jpg", "is_single": True}
+    with pytest.raises(MediaNotFoundError, match=r"plate\.jpg; check"):
+        probe_media(sequence(tmp_path, **name))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright, stored lying
+    picture = Image.fromarray(np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3))
+    picture.save(tmp_path / "plate.jpg", quality=98, subsampling=0, exif=exif)
+    write_numbers(tmp_path, range(3), "plate{}.jpg")
+    media = probe_media(sequence(tmp_path, frame_count=7, **name))
+    assert (media.frame_count, media.frame_rate, media.missing_ranges) == (1, RATE, ())
+    assert (media.path, media.stem) == (tmp_path / "plate.jpg", "plate")
+    [upright] = read_frames(media, FrameRange(0, 1))
+    with Image.open(tmp_path / "plate.jpg") as stored:
+        wanted = np.asarray(ImageOps.exif_transpose(stored), np.float32) / 255
+    assert upright.shape == wanted.shape == (64, 48, 3)
+    assert np.abs(upright - wanted).mean() < 0.01
 
 
 @pytest.mark.parametrize(
