@@ -18,8 +18,8 @@ from server.errors import (
     TokenError,
     UploadNotFoundError,
 )
-from via_engine.edit_types import ImageSequence, MediaFile
 from via_engine.errors import MediaNotFoundError, MediaUnreadableError
+from via_engine.media_types import ImageSequence, MediaFile
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 MIN_TOKEN_CHARACTERS = 16

@@ -10,8 +10,8 @@ from pathlib import Path
 from server.access import Access
 from server.edit_spec import Attachments, EditSpec, MediaSource, NamedFile
 from server.probing import MediaProber
-from via_engine.edit_types import MediaInfo
 from via_engine.errors import MaskError, MediaError, RequestError, RootError
+from via_engine.media_types import MediaInfo
 
 
 @dataclass(frozen=True, kw_only=True)

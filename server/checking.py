@@ -6,8 +6,9 @@ import math
 
 from server.edit_spec import AdaptSpec, Attachments, LocalSpec
 from server.errors import ArgumentError
-from via_engine.edit_types import BoxPrompt, FrameRange, MediaInfo, PointPrompt, RootChoice, Scope
+from via_engine.edit_settings import BoxPrompt, PointPrompt, RootChoice, Scope
 from via_engine.errors import MaskError, RangeError, RootError
+from via_engine.media_types import FrameRange, MediaInfo
 
 MAX_SCALE = 100.0
 MAX_PHRASE_CHARACTERS = 200

@@ -32,7 +32,9 @@ from server.jobs import (
 from server.viewing import FrameRequest
 from server.watching import Watched
 from server.worker_process import FramePicture
-from via_engine.edit_types import FrameView, ModelCard, PictureFormat, RootCandidate, Stage
+from via_engine.edit_events import RootCandidate, Stage
+from via_engine.media_types import FrameView, PictureFormat
+from via_engine.model_card import ModelCard
 
 STAGE_NUMBERS = {
     None: job_service_pb2.JOB_STAGE_UNSPECIFIED,

@@ -21,13 +21,8 @@ from server.convert_settings import (
 )
 from server.convert_source import media_source, source_message
 from server.edit_spec import EditPlan, EditSpec, ResolvedSpec
-from via_engine.edit_types import (
-    AttentionMode,
-    FrameRange,
-    MediaInfo,
-    OutputFormat,
-    SwapLayers,
-)
+from via_engine.edit_settings import AttentionMode, SwapLayers
+from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 
 
 def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:

@@ -15,17 +15,17 @@ from server.edit_spec import (
     RootImageSpec,
 )
 from server.errors import ArgumentError
-from via_engine.edit_types import (
+from via_engine.edit_settings import (
     AttentionMode,
     BlendSchedule,
     BoxPrompt,
-    OutputFormat,
     PointPrompt,
     RootChoice,
     Scope,
     SourceLatents,
     SwapLayers,
 )
+from via_engine.media_types import OutputFormat
 
 T = TypeVar("T")
 Number = TypeVar("Number", bound=int)

@@ -23,7 +23,7 @@ from server.recording import JobRecorder
 from server.store import JobStore
 from server.worker import Worker
 from server.worker_process import Answer, Command
-from via_engine.edit_types import FinishedChunk
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import EditCancelledError, ViaEngineError
 from via_engine.picture.assemble import verify_chunk
 

@@ -8,19 +8,14 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 
-from via_engine.edit_types import (
+from via_engine.edit_request import EditRequest, FinishedChunk, LookSource
+from via_engine.edit_settings import (
     AdaptSettings,
     AttentionMode,
     BlendSchedule,
     BoxPrompt,
-    EditRequest,
-    FinishedChunk,
-    FrameRange,
     LocalSettings,
-    LookSource,
     MatteClip,
-    MediaInfo,
-    OutputFormat,
     OwnMask,
     PointPrompt,
     RootChoice,
@@ -30,6 +25,7 @@ from via_engine.edit_types import (
     StillMask,
     SwapLayers,
 )
+from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 
 IDENTITY = "(identity)"
 

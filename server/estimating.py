@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from server.edit_spec import EditPlan
 from server.worker import Worker
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelIntegrityError
+from via_engine.model_card import ModelCard
 from via_engine.models.estimate import DeviceFacts, EditSize, estimated
 
 # An engine that still starts is waited for so long; it loads its libraries meanwhile.

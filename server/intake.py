@@ -29,7 +29,10 @@ from server.worker_process import (
     ProposeRoots,
     RootProposal,
 )
-from via_engine.edit_types import LookSource, MediaInfo, ModelCard, RootCandidate
+from via_engine.edit_events import RootCandidate
+from via_engine.edit_request import LookSource
+from via_engine.media_types import MediaInfo
+from via_engine.model_card import ModelCard
 from via_engine.models.catalog import ModelCatalog
 
 MAX_REQUEST_ID_CHARACTERS = 128

@@ -11,14 +11,9 @@ from typing import Protocol
 
 from server.edit_spec import ResolvedSpec
 from server.errors import ForbiddenTransitionError, JobNotFoundError
-from via_engine.edit_types import (
-    EditEvent,
-    EditRequest,
-    FrameRange,
-    MediaInfo,
-    RootCandidate,
-    Stage,
-)
+from via_engine.edit_events import EditEvent, RootCandidate, Stage
+from via_engine.edit_request import EditRequest
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.models.estimate import DeviceFacts
 
 MAX_INTERRUPTIONS = 3

@@ -27,7 +27,7 @@ from server.jobs import (
     Noted,
 )
 from server.store import JobStore
-from via_engine.edit_types import FinishedChunk
+from via_engine.edit_request import FinishedChunk
 
 WAITING = frozenset({JobState.QUEUED, JobState.INTERRUPTED})
 

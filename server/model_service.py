@@ -20,7 +20,7 @@ from server.intake import Intake
 from server.worker import Worker
 from server.worker_process import Load, Unload
 from via_engine.config import MAX_INSTRUCTION_CHARACTERS
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 
 API_VERSION = "v1"
 DISTRIBUTION = "via-editor"

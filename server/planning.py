@@ -8,8 +8,10 @@ from server.checking import MAX_SCALE, check_adapt, check_local, check_number, u
 from server.edit_spec import Attachments, EditPlan, EditSpec, Pace, ResolvedSpec
 from server.errors import ArgumentError
 from via_engine.config import DEFAULT_GROUP_SIZE, MAX_INSTRUCTION_CHARACTERS
-from via_engine.edit_types import FrameRange, LookSource, MediaInfo, ModelCard, OutputFormat
+from via_engine.edit_request import LookSource
 from via_engine.errors import InstructionError, MediaNotFoundError, RangeError
+from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
+from via_engine.model_card import ModelCard
 from via_engine.picture.rate import matroska_keeps
 from via_engine.schedule import clip_working_size
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
-from via_engine.edit_types import FrameView, ImageSequence, MediaFile, MediaInfo, PictureFormat
 from via_engine.errors import MediaError, MediaUnreadableError, RangeError
+from via_engine.media_types import FrameView, ImageSequence, MediaFile, MediaInfo, PictureFormat
 
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
 

@@ -23,7 +23,7 @@ from server.jobs import (
 )
 from server.ledger import JobLedger
 from server.store import JobStore
-from via_engine.edit_types import (
+from via_engine.edit_events import (
     ChunkFinished,
     EditEvent,
     EditorAdapted,

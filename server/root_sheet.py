@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageFont
 
-from via_engine.edit_types import RootCandidate
+from via_engine.edit_events import RootCandidate
 
 COLUMNS = 4
 TILE_PX = (320, 220)

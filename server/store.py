@@ -31,8 +31,9 @@ from server.jobs import (
     StoredEvent,
 )
 from server.json_values import from_json, to_json
-from via_engine.edit_types import FinishedChunk, FrameRange
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import DiskFullError
+from via_engine.media_types import FrameRange
 
 SCHEMA_VERSION = 3
 SCHEMA = """

@@ -12,7 +12,7 @@ from server.jobs import ResultPart, job_id
 from server.ledger import JobLedger
 from server.probing import FrameFile, MediaProber
 from server.results import result_file
-from via_engine.edit_types import FrameView, MediaFile, PictureFormat
+from via_engine.media_types import FrameView, MediaFile, PictureFormat
 
 DEFAULT_SIDE_PX = 960
 MAX_SIDE_PX = 4_096

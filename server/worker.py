@@ -22,7 +22,8 @@ from server.worker_process import (
     run_worker,
 )
 from via_engine.config import EngineConfig
-from via_engine.edit_types import EditEvent, EditRequest
+from via_engine.edit_events import EditEvent
+from via_engine.edit_request import EditRequest
 from via_engine.models.estimate import DeviceFacts
 
 POLL_S = 0.05

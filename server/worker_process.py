@@ -20,7 +20,8 @@ from server.errors import EngineFaultError, ViaServerError
 from server.jobs import Editor
 from via_engine import errors as engine_errors
 from via_engine.config import EngineConfig
-from via_engine.edit_types import EditEvent, EditRequest, RootCandidate
+from via_engine.edit_events import EditEvent, RootCandidate
+from via_engine.edit_request import EditRequest
 from via_engine.errors import EditCancelledError, ViaEngineError
 from via_engine.models.estimate import DeviceFacts
 

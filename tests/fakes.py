@@ -15,23 +15,21 @@ from pathlib import Path
 from PIL import Image
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import (
-    AdaptSettings,
+from via_engine.edit_events import (
     ChunkFinished,
     EditEvent,
     EditorAdapted,
-    EditRequest,
     EditResult,
-    FinishedChunk,
     FramesEdited,
     GroupReady,
     MaskReady,
     Note,
     RootCandidate,
-    RootChoice,
     Stage,
     StageStarted,
 )
+from via_engine.edit_request import EditRequest, FinishedChunk
+from via_engine.edit_settings import AdaptSettings, RootChoice
 from via_engine.errors import (
     AdapterError,
     DiskFullError,

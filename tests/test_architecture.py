@@ -51,7 +51,10 @@ GRPC_DOORS = ("server/", "resolve_scripts/client.py")
 # Inside a package, later rooms may import earlier ones, never the other way round.
 ENGINE_ORDER: list[set[str]] = [
     {"errors"},
-    {"edit_types", "config"},
+    {"media_types", "model_card", "config"},
+    {"edit_settings"},
+    {"edit_request"},
+    {"edit_events"},
     {"weights"},
     {"schedule", "starter"},
     {"picture", "models", "masks"},

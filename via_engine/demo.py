@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
+from via_engine.media_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.contact_sheet import SheetRow, contact_sheet
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.starter.world.render import render_frame

@@ -15,20 +15,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import (
+from via_engine.edit_events import (
     ChunkFinished,
     EditEvent,
-    EditRequest,
     EditResult,
-    FinishedChunk,
-    FrameRange,
     GroupReady,
-    MediaInfo,
     Note,
     RootCandidate,
     Stage,
 )
+from via_engine.edit_request import EditRequest, FinishedChunk
 from via_engine.errors import EditCancelledError, RangeError
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.adapter_cache import AdapterCache
 from via_engine.method.area_search import Areas, find_areas
 from via_engine.method.attention_group import AttentionGroup

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from via_engine.edit_types import FrameRange, MediaInfo, ModelCard
+from via_engine.media_types import FrameRange, MediaInfo
+from via_engine.model_card import ModelCard
 
 T = TypeVar("T")
 

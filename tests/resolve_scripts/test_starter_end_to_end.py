@@ -17,7 +17,7 @@ import pytest
 
 from tests.resolve_scripts.conftest import ROOT
 from tests.resolve_scripts.timelines import time_range
-from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
+from via_engine.media_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.probe import probe_media

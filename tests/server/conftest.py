@@ -27,7 +27,7 @@ from via.v1.model_service_pb2_grpc import ModelServiceStub
 from server.app import serve
 from server.config import ServerConfig
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.models.catalog import ModelCatalog
 
 MakeSpec = Callable[..., edit_pb2.EditSpec]

@@ -23,10 +23,9 @@ from server.errors import ArgumentError
 from server.planning import plan_edit
 from tests.server.conftest import CATALOG
 from tests.server.values import MEDIA, SOURCE
-from via_engine.edit_types import (
+from via_engine.edit_request import LookSource
+from via_engine.edit_settings import (
     BoxPrompt,
-    FrameRange,
-    LookSource,
     MatteClip,
     PointPrompt,
     RootChoice,
@@ -35,6 +34,7 @@ from via_engine.edit_types import (
     StillMask,
 )
 from via_engine.errors import MaskError, RootError
+from via_engine.media_types import FrameRange
 
 FILE = replace(SOURCE, location="/media/other")
 FILES = (NamedFile(source=FILE, path=Path("/real/other")),)

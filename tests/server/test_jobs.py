@@ -10,7 +10,7 @@ from via.v1 import job_service_pb2
 from server.errors import ForbiddenTransitionError
 from server.jobs import ENDED, TRANSITIONS, JobError, JobProgress, JobState
 from tests.server.values import JOB
-from via_engine.edit_types import Stage
+from via_engine.edit_events import Stage
 
 STEPS = [
     "QUEUED LOADING_MODELS",

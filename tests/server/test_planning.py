@@ -20,8 +20,8 @@ from server.errors import ArgumentError
 from server.planning import plan_edit, plan_identity
 from tests.server.conftest import CATALOG, DEADLINE_S, Client, MakeSpec, refusal
 from tests.server.values import MEDIA, SOURCE
-from via_engine.edit_types import FrameRange, OutputFormat
 from via_engine.errors import InstructionError, RangeError
+from via_engine.media_types import FrameRange, OutputFormat
 
 CARD = replace(CATALOG.cards[0], understands=("make it night",))
 

@@ -11,7 +11,8 @@ from via.v1 import edit_pb2, job_service_pb2, local_pb2, media_pb2
 
 from server.root_sheet import COLUMNS, root_sheet
 from tests.server.conftest import DEADLINE_S, Client, MakeSpec, refusal
-from via_engine.edit_types import RootCandidate, RootChoice
+from via_engine.edit_events import RootCandidate
+from via_engine.edit_settings import RootChoice
 
 
 def proposal(

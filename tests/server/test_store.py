@@ -30,8 +30,10 @@ from server.jobs import (
 from server.json_values import from_json, to_json
 from server.store import EVENT_KINDS, JobStore
 from tests.server.values import JOB
-from via_engine.edit_types import AttentionMode, FinishedChunk, FrameRange
+from via_engine.edit_request import FinishedChunk
+from via_engine.edit_settings import AttentionMode
 from via_engine.errors import DiskFullError
+from via_engine.media_types import FrameRange
 
 RANGES = st.builds(
     lambda start, length: FrameRange(start, start + length), st.integers(0), st.integers(1)

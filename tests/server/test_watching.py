@@ -21,7 +21,7 @@ from tests.server.conftest import (
     refusal,
     server_thread,
 )
-from via_engine.edit_types import FrameRange
+from via_engine.media_types import FrameRange
 
 
 def stored(watched: list[job_service_pb2.WatchJobResponse]) -> list[int]:

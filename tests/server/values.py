@@ -7,7 +7,7 @@ from pathlib import Path
 
 from server.edit_spec import MediaSource, ResolvedSpec, SourceKind
 from server.jobs import Job, JobProgress, JobState
-from via_engine.edit_types import ColourTags, FrameRange, MediaInfo, OutputFormat
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 
 SOURCE = MediaSource(kind=SourceKind.ABSOLUTE_PATH, location="/media/clip.mp4")
 MEDIA = MediaInfo(

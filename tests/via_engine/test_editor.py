@@ -16,22 +16,18 @@ from PIL import Image
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine import editor as editor_module
 from via_engine.config import EngineConfig
-from via_engine.edit_types import (
-    AttentionMode,
+from via_engine.edit_events import (
     ChunkFinished,
-    ColourTags,
     EditEvent,
-    EditRequest,
     EditResult,
-    FrameRange,
     FramesEdited,
     GroupReady,
-    MediaInfo,
     Note,
-    OutputFormat,
     Stage,
     StageStarted,
 )
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import AttentionMode
 from via_engine.editor import FramePreview, VideoEditor
 from via_engine.errors import (
     EditCancelledError,
@@ -42,6 +38,7 @@ from via_engine.errors import (
     RangeError,
     UnknownModelError,
 )
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 from via_engine.models.catalog import ModelCatalog
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk

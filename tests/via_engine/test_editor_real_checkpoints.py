@@ -19,20 +19,13 @@ from tests.via_engine.models.test_mgie_editor import folder as mgie_folder  # no
 from tests.via_engine.models.tiny_pipeline import write_tiny_pipeline
 from tests.via_engine.test_editor_whole_method import clip_of, drawn, of_kind, run
 from via_engine.config import EngineConfig, VisionLanguageSettings
-from via_engine.edit_types import (
-    EditRequest,
-    EditResult,
-    FrameRange,
-    GroupReady,
-    LocalSettings,
-    MaskReady,
-    MediaInfo,
-    Note,
-    Scope,
-)
+from via_engine.edit_events import EditResult, GroupReady, MaskReady, Note
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import LocalSettings, Scope
 from via_engine.editor import VideoEditor
 from via_engine.errors import ModelIntegrityError
 from via_engine.masks.video_tracker import VideoTracker
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.models.library.adding import Addition, add
 from via_engine.models.library.library import Library
 from via_engine.starter.world.scene import demo_scene

@@ -17,32 +17,30 @@ from PIL import Image
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine import editor as editor_module
 from via_engine.config import EngineConfig
-from via_engine.edit_types import (
-    AdaptSettings,
-    BoxPrompt,
-    ColourTags,
+from via_engine.edit_events import (
     EditEvent,
     EditorAdapted,
-    EditRequest,
     EditResult,
-    FrameRange,
     GroupReady,
-    LocalSettings,
-    LookSource,
     MaskReady,
-    MatteClip,
-    MediaInfo,
     Note,
-    OutputFormat,
+    Stage,
+    StageStarted,
+)
+from via_engine.edit_request import EditRequest, LookSource
+from via_engine.edit_settings import (
+    AdaptSettings,
+    BoxPrompt,
+    LocalSettings,
+    MatteClip,
     OwnMask,
     PointPrompt,
     RootImage,
-    Stage,
-    StageStarted,
     StillMask,
 )
 from via_engine.editor import VideoEditor
 from via_engine.errors import AdapterError, MaskError, RootError, SubjectNotFoundError
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 from via_engine.models.catalog import ModelCatalog
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk

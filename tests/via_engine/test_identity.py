@@ -13,15 +13,10 @@ from numpy.typing import NDArray
 
 from tests.via_engine.picture.clips import REAL_CLIPS, probed_stream, write_clip
 from via_engine.config import EngineConfig
-from via_engine.edit_types import (
-    EditRequest,
-    EditResult,
-    FrameRange,
-    OutputFormat,
-    Stage,
-    StageStarted,
-)
+from via_engine.edit_events import EditResult, Stage, StageStarted
+from via_engine.edit_request import EditRequest
 from via_engine.editor import VideoEditor
+from via_engine.media_types import FrameRange, OutputFormat
 from via_engine.picture.planes import plane_samples
 from via_engine.picture.probe import probe_media
 from via_engine.picture.rate import matroska_keeps

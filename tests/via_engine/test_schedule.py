@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from via_engine.edit_types import ColourTags, FrameRange, MediaInfo, ModelCard
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo
+from via_engine.model_card import ModelCard
 from via_engine.schedule import (
     batches,
     chunk_ranges,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange
 from via_engine.errors import MaskError, RangeError
+from via_engine.media_types import FrameRange
 
 Mask = NDArray[np.bool_]
 

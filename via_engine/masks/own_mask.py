@@ -9,13 +9,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import BoxPrompt, FrameRange, PointPrompt
+from via_engine.edit_settings import BoxPrompt, PointPrompt
 from via_engine.errors import MaskError
 from via_engine.masks.likeness import look_of
 from via_engine.masks.mask_track import MaskTrack
 from via_engine.masks.outline import without_specks
 from via_engine.masks.propagate import REACH_FRAMES, Tracker, VideoFollower, stacked
 from via_engine.masks.track import steadied
+from via_engine.media_types import FrameRange
 
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

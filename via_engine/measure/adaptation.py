@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from via_engine.edit_types import AdaptSettings
+from via_engine.edit_settings import AdaptSettings
 from via_engine.measure.roots import (
     FORMS,
     as_tensor,

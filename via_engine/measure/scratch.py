@@ -10,16 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import (
-    ColourTags,
-    EditRequest,
-    EditResult,
-    FrameRange,
-    GroupReady,
-    ModelCard,
-    OutputFormat,
-)
+from via_engine.edit_events import EditResult, GroupReady
+from via_engine.edit_request import EditRequest
 from via_engine.editor import VideoEditor
+from via_engine.media_types import ColourTags, FrameRange, OutputFormat
+from via_engine.model_card import ModelCard
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.probe import probe_media
 from via_engine.starter.world.render import render_frame

@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import FrameRange
 from via_engine.editor import VideoEditor
 from via_engine.measure.rows import Bar, Row
 from via_engine.measure.scratch import edit_request, render_clip, run_edit
+from via_engine.media_types import FrameRange
 from via_engine.models.catalog import load_catalog
 
 FRAMES = 48

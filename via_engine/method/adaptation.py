@@ -22,7 +22,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from torch import Tensor
 
-from via_engine.edit_types import AdaptSettings
+from via_engine.edit_settings import AdaptSettings
 from via_engine.errors import ModelError, RequestError
 from via_engine.method.adapter import Adapter, AdapterKind, unet_identity
 from via_engine.method.affine import held_out_affine, tuning_affines

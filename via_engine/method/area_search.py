@@ -7,19 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from via_engine.edit_types import (
-    FrameRange,
-    MaskReady,
-    MatteClip,
-    MediaInfo,
-    RootChoice,
-    RootImage,
-    StillMask,
-)
+from via_engine.edit_events import MaskReady
+from via_engine.edit_settings import MatteClip, RootChoice, RootImage, StillMask
 from via_engine.errors import MaskError, SubjectNotFoundError
 from via_engine.masks.mask_track import MaskTrack
 from via_engine.masks.own_mask import check_prompt, matte_track, prompted_track, still_track
 from via_engine.masks.track import track_masks
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.clip import Clip
 from via_engine.method.edit_area import EditArea, edit_area, upright_size
 from via_engine.method.frame_store import stored_frames

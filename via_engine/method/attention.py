@@ -30,7 +30,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
-from via_engine.edit_types import AttentionMode, SwapLayers
+from via_engine.edit_settings import AttentionMode, SwapLayers
 from via_engine.errors import ModelError
 from via_engine.method.attention_group import AttentionGroup, GroupRecording, KeysValues
 

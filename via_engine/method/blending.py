@@ -15,7 +15,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 
-from via_engine.edit_types import BlendSchedule
+from via_engine.edit_settings import BlendSchedule
 
 _DELAY_ENDS = 0.2
 _FULL_FROM = 0.8

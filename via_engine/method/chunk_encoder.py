@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import Queue
 
-from via_engine.edit_types import FinishedChunk, FrameRange
+from via_engine.edit_request import FinishedChunk
+from via_engine.media_types import FrameRange
 from via_engine.method.pass_through import PassThrough, UnchangedPicture
 from via_engine.method.shot import EditedPicture, Picture, Shot
 from via_engine.picture.composite import LocalPicture

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from via_engine.edit_types import EditRequest, MediaInfo, Note, Scope
+from via_engine.edit_events import Note
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import Scope
 from via_engine.errors import VisionLanguageError
 from via_engine.masks.plan import InstructionPlan, Region, plan_instruction
+from via_engine.media_types import MediaInfo
 from via_engine.method.adapter import Adapter
 from via_engine.method.edit_area import EditArea
 from via_engine.method.shot import GroupSource, Shot, look_media

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import (
-    FrameRange,
-    LocalSettings,
-    MatteClip,
-    MediaInfo,
-    StillMask,
-)
+from via_engine.edit_settings import LocalSettings, MatteClip, StillMask
 from via_engine.masks.feather import feathered
 from via_engine.masks.mask_track import MaskTrack
+from via_engine.media_types import FrameRange, MediaInfo
 
 Alphas = NDArray[np.float32]
 """(frames, H, W), 0 where the source stays, 1 where the edit stands."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from via_engine.edit_types import (
+from via_engine.edit_settings import (
     AttentionMode,
     BlendSchedule,
     RootChoice,

@@ -10,8 +10,8 @@ from tempfile import TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange, MediaInfo
 from via_engine.errors import DiskFullError
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.decode import read_frames
 from via_engine.picture.native_size import to_working_size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from via_engine.edit_types import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
+from via_engine.edit_settings import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.byte_cache import ByteCache
 

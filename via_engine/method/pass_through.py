@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import EditRequest, FrameRange, MediaInfo
+from via_engine.edit_request import EditRequest
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.picture.composite import LocalPicture
 from via_engine.picture.encode import ClipGeometry

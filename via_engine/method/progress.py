@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from via_engine.edit_types import FramesEdited, Stage, StageStarted
+from via_engine.edit_events import FramesEdited, Stage, StageStarted
 
 
 class StageClock:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from via_engine.edit_types import RootChoice
+from via_engine.edit_settings import RootChoice
 from via_engine.errors import RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.adaptation import RootPair

@@ -11,15 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from via_engine.edit_types import (
-    AdaptSettings,
-    EditEvent,
-    EditorAdapted,
-    Note,
-    RootCandidate,
-    RootChoice,
-    RootImage,
-)
+from via_engine.edit_events import EditEvent, EditorAdapted, Note, RootCandidate
+from via_engine.edit_settings import AdaptSettings, RootChoice, RootImage
 from via_engine.errors import RootError, VisionLanguageError
 from via_engine.method.adaptation import RootPair, tune
 from via_engine.method.adapter import Adapter, load_adapter, save_adapter

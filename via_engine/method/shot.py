@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from via_engine.config import MAX_INSTRUCTION_CHARACTERS
-from via_engine.edit_types import EditRequest, FrameRange, MediaInfo
+from via_engine.edit_request import EditRequest
 from via_engine.errors import InstructionError, MediaChangedError, RangeError, RequestError
 from via_engine.masks.feather import latent_mask
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.adapter import Adapter, adapted
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.edit_area import Alphas, EditArea

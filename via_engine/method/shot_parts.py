@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from via_engine.edit_types import AttentionMode, EditRequest, FrameRange, MediaInfo, StillMask
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import AttentionMode, StillMask
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.shots import shots_touching
 from via_engine.schedule import group_frames
 

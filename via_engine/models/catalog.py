@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError, UnknownModelError
+from via_engine.model_card import ModelCard
 from via_engine.models.library.library import Library
 from via_engine.starter.bundle import starter_folder
 

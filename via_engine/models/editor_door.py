@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 
 
 class Condition(NamedTuple):

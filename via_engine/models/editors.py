@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError
+from via_engine.model_card import ModelCard
 from via_engine.models.instruct_pix2pix import (
     INSTRUCT_PIX2PIX,
     InstructPix2PixEditor,

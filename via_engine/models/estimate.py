@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.models.memory_plan import plan_memory
 from via_engine.weights.file_kind import FileKind, kind_of, tensor_header
 

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from via_engine.edit_types import ModelCard
 from via_engine.errors import ModelError
+from via_engine.model_card import ModelCard
 from via_engine.models.editor_door import Condition
 from via_engine.models.samplers import DDIM, make_sampler
 

@@ -15,7 +15,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DCon
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.models.instruct_pix2pix import (
     InstructPix2PixEditor,
     check_fit,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from via_engine.config import DEFAULT_GROUP_SIZE, EngineConfig
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.starter.bundle import packaged_folder
 from via_engine.weights.file_kind import FileKind, kind_of, tensor_header
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from via_engine.edit_types import ModelCard
 from via_engine.errors import LicenceError, ModelError
+from via_engine.model_card import ModelCard
 from via_engine.models.editor_door import Condition
 from via_engine.models.instruct_pix2pix import (
     InstructPix2PixEditor,

@@ -6,7 +6,7 @@ import psutil
 import torch
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.models.memory_plan import CONDITIONER, MemoryPlan, plan_memory
 
 

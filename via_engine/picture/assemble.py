@@ -11,8 +11,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from via_engine.edit_types import FinishedChunk, OutputFormat
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import MediaError, OutputError
+from via_engine.media_types import OutputFormat
 from via_engine.picture.container import create_media, open_media, video_stream
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.durable_file import durable_file, output_errors, sha256_of

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import ColourTags
 from via_engine.errors import MediaUnreadableError
+from via_engine.media_types import ColourTags
 
 UNSPECIFIED = 2
 BT709 = 1

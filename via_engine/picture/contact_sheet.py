@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from via_engine.edit_types import FrameRange
+from via_engine.media_types import FrameRange
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.probe import probe_media
 from via_engine.schedule import group_frames

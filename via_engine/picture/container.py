@@ -14,8 +14,8 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from via_engine.edit_types import OutputFormat
 from via_engine.errors import MediaNotFoundError, MediaUnreadableError
+from via_engine.media_types import OutputFormat
 from via_engine.picture.durable_file import output_errors
 
 _FORMATS: Final = "mov,matroska,webm,mxf,avi,mpegts,mpeg"

@@ -12,8 +12,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange, MediaInfo
 from via_engine.errors import MediaChangedError, MediaError, MediaUnreadableError, RangeError
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.colour import resolved_matrix
 from via_engine.picture.container import open_media, video_stream
 from via_engine.picture.picture_index import PictureIndex, picture_index

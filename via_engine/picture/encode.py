@@ -15,8 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from via_engine.edit_types import ColourTags, FinishedChunk, FrameRange, MediaInfo, OutputFormat
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import OutputError
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 from via_engine.picture.colour import delivery_tags
 from via_engine.picture.composite import LocalPicture, frame_from_local_picture
 from via_engine.picture.container import create_media

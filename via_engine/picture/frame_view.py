@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from via_engine.edit_types import FrameRange, FrameView, MediaFile, MediaInfo, PictureFormat
 from via_engine.errors import RangeError
+from via_engine.media_types import FrameRange, FrameView, MediaFile, MediaInfo, PictureFormat
 from via_engine.picture.container import media_identity
 from via_engine.picture.decode import read_frames
 from via_engine.picture.native_size import to_working_size

@@ -9,8 +9,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from via_engine.edit_types import ColourTags, ImageSequence, MediaFile, MediaInfo
 from via_engine.errors import MediaError, MediaUnreadableError
+from via_engine.media_types import ColourTags, ImageSequence, MediaFile, MediaInfo
 from via_engine.picture.colour import UNSPECIFIED
 from via_engine.picture.container import media_identity, open_media, video_stream
 from via_engine.picture.picture_index import picture_index

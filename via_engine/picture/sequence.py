@@ -15,8 +15,8 @@ from typing import Final
 import av
 from av.video.frame import VideoFrame
 
-from via_engine.edit_types import FrameRange, ImageSequence
 from via_engine.errors import MediaNotFoundError, MediaUnreadableError
+from via_engine.media_types import FrameRange, ImageSequence
 from via_engine.picture.container import video_stream
 
 # Suffix -> FFmpeg's reader of one picture; no pattern in a name means anything to these.

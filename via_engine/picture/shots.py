@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scenedetect import FrameTimecode
 from scenedetect.detectors import AdaptiveDetector
 
-from via_engine.edit_types import FrameRange, MediaInfo
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.decode import read_thumbnails
 
 # Long media is searched in blocks with fixed ends: every range inside one finds the same shots.

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.conftest import ROOT, require_program
 from tests.resolve_scripts.fake_resolve.scene import Scene
 from tests.resolve_scripts.fake_resolve.session import MenuSession, menu_session
-from via_engine.edit_types import ColourTags, FrameRange, OutputFormat
+from via_engine.media_types import ColourTags, FrameRange, OutputFormat
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.starter.world.render import render_frame
 from via_engine.starter.world.scene import demo_scene

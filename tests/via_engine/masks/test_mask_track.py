@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from via_engine.edit_types import FrameRange
 from via_engine.errors import MaskError, RangeError
 from via_engine.masks.mask_track import Mask, MaskTrack
+from via_engine.media_types import FrameRange
 
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 21))
 

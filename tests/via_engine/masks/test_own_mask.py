@@ -9,10 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from via_engine.edit_types import BoxPrompt, FrameRange, PointPrompt
+from via_engine.edit_settings import BoxPrompt, PointPrompt
 from via_engine.errors import MaskError
 from via_engine.masks.own_mask import check_prompt, matte_track, prompted_track, still_track
 from via_engine.masks.segment import Segmenter, load_segmenter
+from via_engine.media_types import FrameRange
 from via_engine.starter.bundle import packaged_folder
 from via_engine.starter.evaluation.scores import mask_overlap
 from via_engine.starter.world.render import object_mask, render_frame

@@ -15,7 +15,7 @@ from tests.via_engine.models.tiny_pipeline import (
     tiny_card,
     write_tiny_pipeline,
 )
-from via_engine.edit_types import AdaptSettings
+from via_engine.edit_settings import AdaptSettings
 from via_engine.errors import EditCancelledError, ModelError, RequestError
 from via_engine.method.adaptation import CHECK_EVERY, PATIENCE, RootPair, tune
 from via_engine.method.adapter import AdapterKind, adapted

@@ -15,7 +15,7 @@ from peft import LoraConfig
 from torch import Tensor, nn
 
 from tests.via_engine.models.tiny_pipeline import tiny_unet
-from via_engine.edit_types import AttentionMode, SwapLayers
+from via_engine.edit_settings import AttentionMode, SwapLayers
 from via_engine.errors import ModelError
 from via_engine.method.attention import GATHER_AND_SWAP, Sharing, gathering, swapping
 from via_engine.method.attention_group import AttentionGroup, GroupRecording

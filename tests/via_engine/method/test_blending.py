@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.via_engine.models.tiny_pipeline import EPSILON, ZERO_SNR
-from via_engine.edit_types import BlendSchedule
+from via_engine.edit_settings import BlendSchedule
 from via_engine.method.blending import LatentBlend, blend_weight, invert
 
 SHAPE = (2, 4, 16, 24)

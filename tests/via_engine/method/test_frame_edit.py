@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
-from via_engine.edit_types import AttentionMode, BlendSchedule, RootChoice, SourceLatents
+from via_engine.edit_settings import AttentionMode, BlendSchedule, RootChoice, SourceLatents
 from via_engine.errors import EditCancelledError, ModelError, RequestError
 from via_engine.method.attention import gathering, swapping
 from via_engine.method.attention_group import AttentionGroup, GroupRecording

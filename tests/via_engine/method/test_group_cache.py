@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from via_engine.edit_types import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
+from via_engine.edit_settings import AttentionMode, BlendSchedule, SourceLatents, SwapLayers
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.group_cache import GroupCache, GroupSettings
 

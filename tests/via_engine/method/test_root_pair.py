@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.via_engine.models.tiny_pipeline import ZERO_SNR, tiny_card, write_tiny_pipeline
-from via_engine.edit_types import RootChoice
+from via_engine.edit_settings import RootChoice
 from via_engine.errors import EditCancelledError, RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.frame_edit import FrameEdit

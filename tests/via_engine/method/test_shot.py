@@ -9,17 +9,15 @@ import pytest
 import torch
 
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
-from via_engine.edit_types import (
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import (
     AttentionMode,
     BlendSchedule,
-    ColourTags,
-    EditRequest,
-    FrameRange,
     LocalSettings,
-    MediaInfo,
     SourceLatents,
     SwapLayers,
 )
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo
 from via_engine.method.shot import GroupSource, Shot
 from via_engine.models.editors import InstructPix2PixEditor, load_editor
 from via_engine.schedule import group_frames

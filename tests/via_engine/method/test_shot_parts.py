@@ -10,18 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from via_engine.edit_types import (
-    AttentionMode,
-    BoxPrompt,
-    ColourTags,
-    EditRequest,
-    FrameRange,
-    LocalSettings,
-    LookSource,
-    MediaInfo,
-    OutputFormat,
-    StillMask,
-)
+from via_engine.edit_request import EditRequest, LookSource
+from via_engine.edit_settings import AttentionMode, BoxPrompt, LocalSettings, StillMask
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 from via_engine.method.shot_parts import shot_parts
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.probe import probe_media

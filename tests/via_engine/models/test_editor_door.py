@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
-from via_engine.edit_types import AttentionMode, ModelCard
+from via_engine.edit_settings import AttentionMode
 from via_engine.errors import ModelError
 from via_engine.method.frame_edit import FrameEdit
+from via_engine.model_card import ModelCard
 from via_engine.models.editor_door import Condition, ImageEditor
 from via_engine.models.editors import load_editor
 from via_engine.models.instruct_pix2pix_xl import InstructPix2PixXLEditor

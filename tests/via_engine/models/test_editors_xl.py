@@ -15,7 +15,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from tests.via_engine.models.tiny_pipeline import EPSILON, tiny_tokenizer
-from via_engine.edit_types import AttentionMode
+from via_engine.edit_settings import AttentionMode
 from via_engine.method.frame_edit import FrameEdit
 from via_engine.method.sampling import denoise, initial_noise
 from via_engine.models.catalog import read_card

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 from via_engine.models.catalog import read_card
 from via_engine.models.memory_plan import (
     CONDITIONER,

@@ -20,7 +20,7 @@ from tests.via_engine.models.mgie_folder import (
     write_mgie_folder,
 )
 from tests.via_engine.models.tiny_pipeline import tiny_unet, write_tiny_pipeline
-from via_engine.edit_types import SwapLayers
+from via_engine.edit_settings import SwapLayers
 from via_engine.errors import LicenceError, ModelError
 from via_engine.method.frame_edit import FrameEdit
 from via_engine.models.catalog import read_card

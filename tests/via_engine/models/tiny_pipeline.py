@@ -14,7 +14,7 @@ from diffusers import (
 )
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from via_engine.edit_types import ModelCard
+from via_engine.model_card import ModelCard
 
 WORDS = ("make", "it", "night", "sunset", "turn", "the", "ball", "into", "a", "star")
 EPSILON: dict[str, Any] = {"prediction_type": "epsilon", "clip_sample": False}

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange, MediaInfo
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.decode import read_frames
 
 REAL_CLIPS = (

@@ -17,8 +17,9 @@ from tests.via_engine.picture.test_encode import (
     noise,
     write_noise,
 )
-from via_engine.edit_types import FinishedChunk, FrameRange, OutputFormat
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import DiskFullError, OutputError
+from via_engine.media_types import FrameRange, OutputFormat
 from via_engine.picture.assemble import assemble_chunks, verify_chunk
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk

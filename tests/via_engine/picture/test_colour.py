@@ -6,8 +6,8 @@ from av.video.frame import VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from via_engine.edit_types import ColourTags
 from via_engine.errors import MediaUnreadableError
+from via_engine.media_types import ColourTags
 from via_engine.picture.chroma import halved_columns, halved_lines, upsampled
 from via_engine.picture.colour import (
     delivery_tags,

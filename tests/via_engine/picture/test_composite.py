@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.via_engine.picture.clips import REAL_CLIPS, write_video_frames
-from via_engine.edit_types import FrameRange, MediaInfo, OutputFormat
+from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 from via_engine.picture.composite import LocalPicture, composite, frame_from_local_picture
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk

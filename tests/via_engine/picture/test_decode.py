@@ -17,8 +17,8 @@ from tests.via_engine.picture.clips import (
     write_clip,
     write_video_frames,
 )
-from via_engine.edit_types import FrameRange, MediaInfo
 from via_engine.errors import MediaChangedError, RangeError
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.picture.decode import read_frames, read_frames_at
 from via_engine.picture.probe import probe_media
 

@@ -21,8 +21,9 @@ from tests.via_engine.picture.clips import (
     write_video_frames,
 )
 from tests.via_engine.picture.test_colour import BT709_BARS
-from via_engine.edit_types import ColourTags, FinishedChunk, FrameRange, MediaInfo, OutputFormat
+from via_engine.edit_request import FinishedChunk
 from via_engine.errors import DiskFullError, OutputError
+from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk
 from via_engine.picture.planes import picture_from_frame

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange
+from via_engine.media_types import FrameRange
 from via_engine.picture.decode import read_frames
 from via_engine.picture.native_size import to_native_size, to_working_size
 from via_engine.picture.probe import probe_media

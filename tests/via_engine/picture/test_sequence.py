@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.via_engine.picture.clips import number_in, numbered_picture
-from via_engine.edit_types import FrameRange, ImageSequence, PictureFormat
 from via_engine.errors import MediaChangedError, MediaNotFoundError, MediaUnreadableError
+from via_engine.media_types import FrameRange, ImageSequence, PictureFormat
 from via_engine.picture.decode import read_frames
 from via_engine.picture.frame_view import FrameViewer
 from via_engine.picture.probe import probe_media

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from via_engine.edit_types import ModelCard
 from via_engine.errors import SubjectNotFoundError
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import BenchClip
 from via_engine.measure.quality.figures import Figure, Figures, Ruler, Spread
 from via_engine.measure.quality.run import Edited, Editor, Studio
 from via_engine.measure.quality.variants import Variant
+from via_engine.model_card import ModelCard
 from via_engine.models.critic import Critic
 
 SOURCE, TRUTH = "source", "truth"

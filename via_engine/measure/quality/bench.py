@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from via_engine.config import EngineConfig
-from via_engine.edit_types import ModelCard
 from via_engine.editor import VideoEditor
 from via_engine.errors import RequestError
 from via_engine.measure.quality.ablation import SOURCE, Ablation, Bench, Gallery, ablate
@@ -27,6 +26,7 @@ from via_engine.measure.quality.sheet import variant_sheet
 from via_engine.measure.quality.variants import SELF_ONLY, VARIANTS
 from via_engine.measure.quality.verdicts import verdicts
 from via_engine.measure.rows import Row
+from via_engine.model_card import ModelCard
 from via_engine.models.catalog import load_catalog
 from via_engine.models.critic import load_critic
 from via_engine.models.editors import load_editor

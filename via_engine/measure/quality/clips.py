@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from via_engine.edit_types import FrameRange, ModelCard
 from via_engine.errors import RequestError
 from via_engine.measure.metrics.fidelity import Clip, Masks
+from via_engine.media_types import FrameRange
+from via_engine.model_card import ModelCard
 from via_engine.picture.decode import read_frames
 from via_engine.picture.probe import probe_media
 from via_engine.schedule import clip_working_size

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from via_engine.edit_types import SwapLayers
+from via_engine.edit_settings import SwapLayers
 from via_engine.measure.metrics.colour_spread import colour_spread, mean_colours
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import LEAST_SHARE, BenchClip

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from via_engine.edit_types import FrameRange
 from via_engine.measure.metrics.colour_spread import Lab, majority_share, mean_colours
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.ablation import Bench
@@ -32,6 +31,7 @@ from via_engine.measure.quality.run import FRAME_RATE, plain_request, run_to_end
 from via_engine.measure.quality.variants import FULL
 from via_engine.measure.rows import Bar, Row
 from via_engine.measure.scratch import write_clip
+from via_engine.media_types import FrameRange
 from via_engine.schedule import chunk_ranges
 
 WINDOW_FRAMES = 48

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from via_engine.edit_types import FrameRange
 from via_engine.errors import RequestError
 from via_engine.measure.metrics.clip_similarity import consecutive_consistency, frame_consistency
 from via_engine.measure.metrics.fidelity import Clip, corner_masks, mean_change
 from via_engine.measure.metrics.warp_error import clip_motion, warp_error
 from via_engine.measure.quality.clips import read_clip
 from via_engine.measure.rows import Row
+from via_engine.media_types import FrameRange
 from via_engine.models.critic import Critic
 from via_engine.picture.probe import probe_media
 

@@ -10,18 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
-from via_engine.edit_types import (
-    EditEvent,
-    EditRequest,
-    EditResult,
-    FrameRange,
-    ModelCard,
-    Stage,
-)
+from via_engine.edit_events import EditEvent, EditResult, Stage
+from via_engine.edit_request import EditRequest
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import BenchClip, read_clip
 from via_engine.measure.quality.variants import Variant
 from via_engine.measure.scratch import write_clip
+from via_engine.media_types import FrameRange
+from via_engine.model_card import ModelCard
 from via_engine.picture.probe import probe_media
 
 FRAME_RATE = Fraction(24)

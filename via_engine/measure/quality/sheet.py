@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from via_engine.edit_types import FrameRange
 from via_engine.measure.metrics.fidelity import Clip
+from via_engine.media_types import FrameRange
 from via_engine.schedule import group_frames
 
 _MARGIN_PX, _GAP_PX, _LABEL_PX, _TITLE_PX = 12, 4, 190, 36

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from via_engine.edit_types import (
-    AdaptSettings,
-    AttentionMode,
-    EditRequest,
-    LocalSettings,
-    Scope,
-    SwapLayers,
-)
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import AdaptSettings, AttentionMode, LocalSettings, Scope, SwapLayers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from via_engine.edit_types import AttentionMode, EditEvent, EditRequest, EditResult, Scope
+from via_engine.edit_events import EditEvent, EditResult
+from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import AttentionMode, Scope
 from via_engine.errors import SubjectNotFoundError
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import BenchClip, Truth

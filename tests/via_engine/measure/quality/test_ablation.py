@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.via_engine.measure.quality.conftest import FRAMES
 from tests.via_engine.measure.quality.fake_editor import KnowingEditor
-from via_engine.edit_types import AdaptSettings, AttentionMode, ModelCard, Scope
+from via_engine.edit_settings import AdaptSettings, AttentionMode, Scope
 from via_engine.measure.quality.ablation import SOURCE, TRUTH, Ablation, Bench, Gallery, ablate
 from via_engine.measure.quality.clips import BenchClip, footage
 from via_engine.measure.quality.figures import Figure, Ruler
@@ -22,6 +22,7 @@ from via_engine.measure.quality.sheet import variant_sheet
 from via_engine.measure.quality.variants import FULL, GATHER_SWAP, LOCAL, PER_FRAME, SAME_NOISE
 from via_engine.measure.quality.verdicts import verdicts
 from via_engine.measure.scratch import write_clip
+from via_engine.model_card import ModelCard
 from via_engine.models.critic import Critic
 
 VARIANTS = (PER_FRAME, SAME_NOISE, GATHER_SWAP, LOCAL, FULL)

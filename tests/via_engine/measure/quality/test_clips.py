@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.via_engine.measure.quality.fake_editor import truth_of
-from via_engine.edit_types import FrameRange
 from via_engine.errors import RequestError
 from via_engine.measure.quality.clips import (
     HEIGHT,
@@ -20,6 +19,7 @@ from via_engine.measure.quality.clips import (
     held_out_clips,
     next_question,
 )
+from via_engine.media_types import FrameRange
 from via_engine.starter.evaluation.scores import nearest_colour
 from via_engine.starter.world.render import owner_map, render_frame
 from via_engine.starter.world.scene import object_named

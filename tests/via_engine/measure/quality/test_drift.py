@@ -10,10 +10,10 @@ import pytest
 
 from tests.via_engine.measure.quality.fake_editor import KnowingEditor
 from tests.via_engine.measure.quality.test_ablation import bench_of
-from via_engine.edit_types import FrameRange
 from via_engine.measure.quality.clips import next_question
 from via_engine.measure.quality.drift import Window, drift_rows, window_rows
 from via_engine.measure.quality.figures import Figure
+from via_engine.media_types import FrameRange
 from via_engine.models.critic import Critic
 
 
