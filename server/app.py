@@ -135,7 +135,7 @@ def _build(config: ServerConfig, catalog: ModelCatalog, access: Access) -> Parts
         ledger=ledger,
         store=store,
         dispatcher=dispatcher,
-        estimator=Estimator(worker=worker, config=config.engine),
+        estimator=Estimator(worker=worker, prober=prober, config=config.engine),
         preview_folder=config.jobs_folder,
     )
     return Parts(

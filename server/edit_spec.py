@@ -27,8 +27,6 @@ from via_engine.edit_settings import (
 )
 from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 
-IDENTITY = "(identity)"
-
 
 class SourceKind(Enum):
     """How a caller names a file."""
@@ -189,11 +187,6 @@ class ResolvedSpec:
     adapt: AdaptSpec | None = None
     output_format: OutputFormat
     files: tuple[NamedFile, ...] = ()
-
-    @property
-    def pace_name(self) -> str:
-        """Under which its pace is remembered: that of the model, or of edits without one."""
-        return IDENTITY if self.identity else self.model
 
     def sources(self) -> tuple[MediaSource, ...]:
         """All files the edit names, the media first."""

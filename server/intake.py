@@ -12,7 +12,7 @@ from server.access import Access
 from server.attachments import AttachmentReader
 from server.checking import check_frame, check_number
 from server.dispatch import Dispatcher
-from server.edit_spec import IDENTITY, EditPlan, EditSpec
+from server.edit_spec import EditPlan, EditSpec
 from server.errors import ArgumentError, EngineFaultError
 from server.estimating import Estimator
 from server.jobs import Job, job_id
@@ -63,8 +63,7 @@ class Intake:
         check_words(spec)
         lender = await self._lender(spec)
         if spec.identity:
-            pace = await asyncio.to_thread(self.store.pace, IDENTITY)
-            return plan_identity(spec, media=await self._probed(spec), pace=pace)
+            return plan_identity(spec, media=await self._probed(spec))
         card = self.card(spec.model or (lender.spec.model if lender else None))
         media = await self._probed(spec)
         pace = await asyncio.to_thread(self.store.pace, card.name)
@@ -78,13 +77,15 @@ class Intake:
         )
 
     async def estimated_plan(self, spec: EditSpec) -> EditPlan:
-        """The same with time and memory also for a model that never ran; waits for the engine then.
+        """The same with time and memory also for what never ran; waits for the engine then.
 
         Raises as `plan`.
         """
         plan = await self.plan(spec)
-        if plan.is_measured or plan.spec.identity:
+        if plan.is_measured:
             return plan
+        if plan.spec.identity:
+            return await self.estimator.passed(plan)
         return await self.estimator.completed(plan, self.card(plan.spec.model))
 
     async def create(self, spec: EditSpec, *, request_id: str) -> Job:

@@ -92,12 +92,11 @@ def plan_edit(
     )
 
 
-def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> EditPlan:
+def plan_identity(spec: EditSpec, *, media: MediaInfo) -> EditPlan:
     """What an identity edit would do: all frames pass through at the media's own size.
 
     Args:
         media: what the file that `spec.source` names holds.
-        pace: what identity edits took last; None before the first time.
 
     Raises:
         RangeError: the range reaches outside the media.
@@ -130,17 +129,14 @@ def plan_identity(spec: EditSpec, *, media: MediaInfo, pace: Pace | None) -> Edi
         group_size=1,
         output_format=_written(spec.output_format, media),
     )
-    frames = resolved.frame_range.frame_count
     width, height = upright_size(media)
     return EditPlan(
         spec=resolved,
         media=media,
         working_width=width,
         working_height=height,
-        estimated_seconds=None if pace is None else pace.seconds_per_frame_step * frames,
+        estimated_seconds=None,
         warnings=_media_warnings(media),
-        estimated_memory_bytes=None if pace is None else pace.peak_memory_bytes or None,
-        is_measured=pace is not None,
     )
 
 

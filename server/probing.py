@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.child import ChildEndedError, ChildProcess, Inbox
-from via_engine.errors import MediaError, MediaUnreadableError, RangeError
-from via_engine.media_types import FrameView, ImageSequence, MediaFile, MediaInfo, PictureFormat
+from via_engine.errors import MediaError, MediaUnreadableError, OutputError, RangeError
+from via_engine.media_types import (
+    FrameRange,
+    FrameView,
+    ImageSequence,
+    MediaFile,
+    MediaInfo,
+    OutputFormat,
+    PictureFormat,
+)
 
 PICTURE_FORMATS = ("PNG", "JPEG", "TIFF")
 
@@ -41,27 +49,57 @@ class FrameFile:
     format_: PictureFormat
 
 
-Asked = Path | ImageSequence | PictureFile | FrameFile
-Found = TypeVar("Found", MediaInfo, PictureSize, FrameView)
+@dataclass(frozen=True, kw_only=True)
+class PassTrial:
+    """Frames to pass into a new file unedited; answered by `PassPace`."""
+
+    media: MediaInfo
+    frame_range: FrameRange
+    output_format: OutputFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassPace:
+    """What a frame takes to pass unedited."""
+
+    seconds_per_frame: float
+
+
+Asked = Path | ImageSequence | PictureFile | FrameFile | PassTrial
+Found = TypeVar("Found", MediaInfo, PictureSize, FrameView, PassPace)
 
 
 def run_prober(connection: Connection) -> None:
     """Answers every path and sequence with its MediaInfo, every PictureFile with its PictureSize,
-    every FrameFile with its FrameView, or each with what is wrong, until the server is gone.
+    every FrameFile with its FrameView, every PassTrial with its PassPace, or each with what is
+    wrong, until the server is gone.
     """
     inbox = Inbox(connection, lambda _: False)
     # Loaded here, in the process that opens the files.
     from via_engine.picture.frame_view import FrameViewer  # noqa: PLC0415
+    from via_engine.picture.pass_through_pace import pass_through_pace  # noqa: PLC0415
     from via_engine.picture.probe import probe_media  # noqa: PLC0415
 
     viewer = FrameViewer()
+    paces: dict[tuple[object, ...], PassPace] = {}
 
-    def found(asked: Asked) -> MediaInfo | PictureSize | FrameView:
+    def paced(trial: PassTrial) -> PassPace:
+        """One trial for all files of a kind: a cut may have hundreds of them."""
+        media = trial.media
+        kind = (media.codec, media.pixel_format, media.width, media.height, trial.output_format)
+        if kind not in paces:
+            seconds = pass_through_pace(media, trial.frame_range, trial.output_format)
+            paces[kind] = PassPace(seconds_per_frame=seconds)
+        return paces[kind]
+
+    def found(asked: Asked) -> MediaInfo | PictureSize | FrameView | PassPace:
         match asked:
             case PictureFile(path=path):
                 return _picture_size(path)
             case FrameFile(media_file=file, frame=frame, max_side_px=side, format_=format_):
                 return viewer.view(file, frame, max_side_px=side, format_=format_)
+            case PassTrial():
+                return paced(asked)
             case Path() | ImageSequence():
                 return probe_media(asked)
 
@@ -69,7 +107,7 @@ def run_prober(connection: Connection) -> None:
         path = _name_of(asked)
         try:
             connection.send(found(asked))
-        except (MediaError, RangeError) as error:
+        except (MediaError, RangeError, OutputError) as error:
             connection.send(error)
         except Exception as error:  # libraries of codecs raise whatever they like
             kind = "a picture" if isinstance(asked, PictureFile) else "video"
@@ -83,6 +121,8 @@ def _name_of(asked: Asked) -> Path:
             return path
         case FrameFile(media_file=file):
             return _name_of(file)
+        case PassTrial(media=media):
+            return media.path
         case ImageSequence():
             return asked.pattern
         case Path():
@@ -141,6 +181,14 @@ class MediaProber:
         """
         return await self._look(asked, FrameView)
 
+    async def pass_pace(self, asked: PassTrial) -> PassPace:
+        """What frames take to pass unedited, from the first of them.
+
+        Raises:
+            MediaError, OutputError: they cannot be read or written, or took too long.
+        """
+        return await self._look(asked, PassPace)
+
     def close(self) -> None:
         """Ends the process."""
         self._thread.shutdown(cancel_futures=True)
@@ -163,7 +211,7 @@ class MediaProber:
             ) from error
         if isinstance(found, kind):
             return found
-        if isinstance(found, MediaError | RangeError):
+        if isinstance(found, MediaError | RangeError | OutputError):
             raise found
         process.kill()
         raise MediaUnreadableError(

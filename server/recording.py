@@ -96,12 +96,12 @@ class JobRecorder:
                 "the engine ended without a result; this is a fault of Via, please report it"
             )
         result = _job_result(self._job, self._result)
-        if self._pace > 0:
+        if self._pace > 0 and self._job.spec.model:
             pace = Pace(
                 seconds_per_frame_step=self._pace / self._job.spec.steps,
                 peak_memory_bytes=self._result.peak_memory_bytes,
             )
-            self._store.set_pace(self._job.spec.pace_name, pace)
+            self._store.set_pace(self._job.spec.model, pace)
         self._ledger.begin_running(self._job.id)
         self._ledger.move(
             self._job.id, JobState.SUCCEEDED, change=lambda job: replace(job, result=result)

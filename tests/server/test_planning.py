@@ -55,7 +55,7 @@ def test_a_hold_that_cannot_be_meant_is_refused_by_name(hold_frames: int) -> Non
     assert error.value.field == "spec.hold_frames"
     asked = EditSpec(source=SOURCE, instruction="", identity=True, hold_frames=hold_frames)
     with pytest.raises(ArgumentError, match="hold_frames"):
-        plan_identity(asked, media=MEDIA, pace=None)
+        plan_identity(asked, media=MEDIA)
 
 
 def test_a_hold_costs_no_more_than_its_picture() -> None:
@@ -110,7 +110,7 @@ def test_a_rate_that_matroska_cannot_say_is_refused_before_the_work() -> None:
     assert plan_edit(spec, media=MEDIA, card=CARD, pace=None).spec.output_format.suffix == ".mkv"
     for plan in (
         lambda: plan_edit(spec, media=odd, card=CARD, pace=None),
-        lambda: plan_identity(replace(spec, identity=True), media=odd, pace=None),
+        lambda: plan_identity(replace(spec, identity=True), media=odd),
     ):
         with pytest.raises(ArgumentError, match="45000/1499"):
             plan()
@@ -121,8 +121,6 @@ def test_an_estimate_is_the_last_pace_for_these_frames_and_steps() -> None:
     asked = EditSpec(source=SOURCE, instruction="x", steps=3, frame_range=FrameRange(0, 4))
     plan = plan_edit(asked, media=MEDIA, card=CARD, pace=pace)
     assert (plan.estimated_seconds, plan.estimated_memory_bytes) == (6.0, 1 << 30)
-    identity = plan_identity(replace(asked, identity=True), media=MEDIA, pace=pace)
-    assert (identity.estimated_seconds, identity.spec.model) == (2.0, "")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from via_engine.models.estimate import DeviceFacts
+from via_engine.models.placement import peak_memory_bytes
 from via_engine.models.residence import memory_bytes
 
 # A whole editor does more between its convolutions than the block: the starter on two CPU cores
@@ -35,6 +36,7 @@ def device_facts(device: torch.device, dtype: torch.dtype) -> DeviceFacts:
         is_float32 = dtype == torch.float32
         return DeviceFacts(
             memory_bytes=memory_bytes(device),
+            used_bytes=peak_memory_bytes(device),
             weight_bytes=dtype.itemsize,
             has_main_memory=device.type != "cpu",
             flops_per_s=flops_per_s,

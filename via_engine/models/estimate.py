@@ -33,6 +33,7 @@ class DeviceFacts:
 
     Attributes:
         memory_bytes: memory of the device.
+        used_bytes: what the engine takes of it before it has loaded a model.
         weight_bytes: per weight of an editor.
         has_main_memory: whether the computer has memory beside the device's.
         flops_per_s: floating-point operations per second in the editor's precision, to expect from
@@ -42,6 +43,7 @@ class DeviceFacts:
     """
 
     memory_bytes: int
+    used_bytes: int
     weight_bytes: int
     has_main_memory: bool
     flops_per_s: float

@@ -23,6 +23,7 @@ from via_engine.models.estimate import DeviceFacts, EditSize, estimated
 CONFIG = EngineConfig()
 FACTS = DeviceFacts(
     memory_bytes=64 << 30,
+    used_bytes=0,
     weight_bytes=4,
     has_main_memory=False,
     flops_per_s=1.0,  # so that seconds are operations
