@@ -92,7 +92,7 @@ class DryRun:
         if seconds is not None:
             to_do = f"{_time_text(seconds)} to render"
             if not self._is_measured():
-                to_do = f"{ABOUT}{to_do} (computed, not measured: the model never ran here)"
+                to_do = f"{ABOUT}{to_do} (estimated, not yet measured here)"
         return (
             f"{len(self.clips)} clips, {len(self.renders)} jobs{kept}, {frames} frames, {to_do}; "
             f"planned in {self.seconds:.1f} s with {self.memory_bytes // MEBIBYTE} MiB"
