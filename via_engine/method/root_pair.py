@@ -21,6 +21,7 @@ from via_engine.edit_settings import RootChoice
 from via_engine.errors import RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.adaptation import RootPair
+from via_engine.method.denoising_doubt import denoising_doubts
 from via_engine.method.frame_edit import FrameEdit
 from via_engine.method.root_score import (
     Frame,
@@ -249,7 +250,8 @@ def _candidates(
     edited = torch.cat([edit.edited for edit in edits]).cpu()
     inside = torch.ones_like(root.source[:, :1]) if root.alpha is None else root.alpha
     pictures = RootPictures(source=root.source, edited=edited, inside=inside)
-    measured = root_figures(pictures, question.plan, question.critic)
+    doubts = denoising_doubts(question.edit.editor, question.instruction, pictures, check)
+    measured = root_figures(pictures, doubts, question.plan, question.critic)
     return [
         _Candidate(choice=choice, pair=root.pair(picture), edited=picture, figures=figures)
         for choice, picture, figures in zip(choices, torch.split(edited, 1), measured, strict=True)

@@ -1,14 +1,15 @@
 """The editor's door: all that the method asks of an image editor, whatever network is inside.
 
-Three classes stand behind it: InstructPix2Pix of the Stable Diffusion 1.5 class (`editors`), the
-same of the SDXL class (`editors_xl`), and MGIE, whose condition is another one for each frame
-(`editors_mgie`). A joint-attention (DiT) editor such as Qwen-Image-Edit follows by the same rules:
+Three classes stand behind it: InstructPix2Pix of the Stable Diffusion 1.5 class
+(`instruct_pix2pix`), the same of the SDXL class (`instruct_pix2pix_xl`), and MGIE, whose condition
+is another one for each frame (`mgie_editor`). A joint-attention (DiT) editor such as
+Qwen-Image-Edit follows by the same rules:
 
 - `unet` is any module that takes noisy and image latents concatenated on channels, (B, 2C, h, w),
   with the timestep and the encoded instruction (B, L, D), and predicts (B, C, h, w). A DiT's
   wrapper splits the channels, lays both halves out as tokens behind the text, and puts what the
   noisy half's tokens answer back into (B, C, h, w). What else it needs of the text rides in
-  further rows of the encoded instruction, as `editors_xl` does with SDXL's pooled text.
+  further rows of the encoded instruction, as `instruct_pix2pix_xl` does with SDXL's pooled text.
 - Guidance asks in three branches, [text × B, image × B, unconditional × B]. An editor without an
   unconditional branch answers the third like the second, and its card sets
   `image_guidance_scale` to 1, at which that branch has no weight.

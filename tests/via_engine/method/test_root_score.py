@@ -15,7 +15,7 @@ SOUND = RootFigures(
     change=0.2,
     direction=0.5,
     background_change=0.02,
-    variation=0.05,
+    doubt=-2.0,
 )
 
 
@@ -48,14 +48,6 @@ def test_changes_are_told_apart_by_the_mask() -> None:
 
 def test_without_an_outside_there_is_no_background() -> None:
     assert pictures(torch.rand((2, 3, 24, 32))).background_changes() == [None, None]
-
-
-def test_variation_is_the_mean_step_to_the_pixels_below_and_beside() -> None:
-    edited = torch.full((3, 3, 24, 32), 0.5)
-    edited[1, :, ::2] = 0.9
-    edited[2] = torch.linspace(0, 0.62, 32)
-
-    assert pictures(edited).variations() == pytest.approx([0, 0.4 / 2, 0.02 / 2], abs=1e-6)
 
 
 def test_what_is_no_picture_is_known() -> None:
@@ -92,21 +84,28 @@ def test_edits_of_more_than_an_object_may_go_further_from_the_source() -> None:
 
 @pytest.mark.parametrize(
     "better",
-    [{"direction": 0.6}, {"background_change": 0.01}, {"variation": 0.03}],
+    [{"background_change": 0.01}, {"doubt": -2.1}],
 )
 def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> None:
     first, second, third = scores([SOUND, replace(SOUND, **better), SOUND])
 
-    assert second > first == third
+    assert second > first == pytest.approx(third)
 
 
-def test_of_the_whole_picture_the_edit_that_goes_less_far_scores_higher() -> None:
-    whole = replace(SOUND, background_change=None)
+def test_a_decibel_of_the_background_counts_half_a_decibel() -> None:
+    quiet = replace(SOUND, background_change=SOUND.background_change / 10**0.05)
 
-    far, near = scores([replace(whole, change=0.4), replace(whole, change=0.2)])
+    loud, calm = scores([SOUND, quiet])
 
-    assert near > far
-    assert scores([replace(SOUND, change=0.4), replace(SOUND, change=0.2)]) == [0, 0]
+    assert calm - loud == pytest.approx(0.5, abs=0.03)
+
+
+def test_what_is_no_number_comes_last_and_spoils_no_other() -> None:
+    first, broken, best = scores(
+        [SOUND, replace(SOUND, doubt=math.nan), replace(SOUND, doubt=-3.0)]
+    )
+
+    assert best > first > broken
 
 
 def test_a_judges_word_counts_and_none_counts_nothing() -> None:
@@ -121,7 +120,7 @@ def test_a_judges_word_counts_and_none_counts_nothing() -> None:
 
 def test_scores_do_not_depend_on_the_order_of_candidates() -> None:
     several = [
-        replace(SOUND, direction=0.1 * number, variation=0.01 * number) for number in (5, 2, 9)
+        replace(SOUND, background_change=0.01 * number, doubt=-0.1 * number) for number in (5, 2, 9)
     ]
 
     assert scores(several[::-1]) == pytest.approx(scores(several)[::-1])

@@ -1,0 +1,82 @@
+"""How much an editor doubts an edit of its own: its error when it denoises that edit.
+
+The conditional error of a diffusion model bounds how likely it finds a picture (Li et al., "Your
+Diffusion Model is Secretly a Zero-Shot Classifier", 2023). At high noise, where an edit is decided,
+it puts several edits of one frame in order: one that got stuck between two answers, or went too
+far, the editor would not make again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from via_engine.method.root_score import RootPictures
+from via_engine.method.sampling import initial_noise
+from via_engine.method.tuning_set import right_prediction
+from via_engine.models.editor_door import ImageEditor
+from via_engine.schedule import batches
+
+# Parts of the noise schedule, from nearly all noise on.
+_PARTS = (0.98, 0.94, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
+_BATCH = 4
+
+
+@torch.inference_mode()
+def denoising_doubts(
+    editor: ImageEditor,
+    instruction: str,
+    pictures: RootPictures,
+    check: Callable[[], None],
+) -> list[float]:
+    """Of each edit, the mean natural logarithm of the squared error over parts of the schedule.
+
+    The edits meet the same noise, so that they differ by themselves alone.
+
+    Args:
+        instruction: what the edits were asked for.
+        pictures: source, edits, and where the error counts; everywhere if that is nowhere.
+        check: called before every prediction; raises to stop.
+
+    Raises:
+        ModelError: the checkpoint predicts something unknown.
+    """
+    text = editor.condition(instruction, pictures.source).text
+    image_latents = editor.encode_frames(pictures.source)
+    weight = functional.interpolate(pictures.inside, size=image_latents.shape[2:], mode="area")
+    weight = weight.to(image_latents) if weight.any() else torch.ones_like(image_latents[:, :1])
+    found: list[float] = []
+    for batch in batches(list(pictures.edited), _BATCH):
+        latents = editor.encode_frames(torch.stack(batch)) * editor.vae.config.scaling_factor
+        errors = [_errors(editor, text, image_latents, latents, part, check) for part in _PARTS]
+        inside_errors = (torch.stack(errors) * weight).sum((2, 3, 4)) / weight.sum()
+        found += inside_errors.log().mean(0).tolist()
+    return found
+
+
+def _errors(  # noqa: PLR0917 - one call, read like a sentence
+    editor: ImageEditor,
+    text: Tensor,
+    image_latents: Tensor,
+    latents: Tensor,
+    part: float,
+    check: Callable[[], None],
+) -> Tensor:
+    """(N, 1, h, w): the squared error of the prediction at one part of the schedule."""
+    check()
+    scheduler = editor.make_ddim(1)
+    timestep = int(part * (scheduler.config.num_train_timesteps - 1))
+    timesteps = torch.full((len(latents),), timestep, device=latents.device)
+    noise = initial_noise(timestep, (1, *latents.shape[1:])).to(latents).expand_as(latents)
+    noisy = scheduler.add_noise(latents, noise, timesteps)
+    prediction = editor.unet(
+        torch.cat([noisy, image_latents.expand_as(latents)], dim=1).to(editor.dtype),
+        timesteps,
+        encoder_hidden_states=text.expand(len(latents), -1, -1),
+        return_dict=False,
+    )[0]
+    answer = right_prediction(scheduler, latents, noise, timesteps)
+    return torch.as_tensor((prediction.float() - answer).square().mean(1, keepdim=True))
