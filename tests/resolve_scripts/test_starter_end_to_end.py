@@ -85,7 +85,7 @@ def test_a_plan_is_computed_until_the_model_has_run(via: Command, clip: Path) ->
     told = via(*batch)
     assert told.returncode == 0, told.stderr
     assert "~0:" in told.stdout and "MiB" in told.stdout and "?" not in told.stdout, told.stdout
-    assert "computed, not measured" in told.stderr + told.stdout
+    assert "estimated, not yet measured" in told.stderr + told.stdout
     (before,) = json.loads(via(*batch, "--json").stdout)["clips"]
     assert before["estimated_s"] > 0 and not before["is_measured"]
     out = clip.with_name("night.mov")
