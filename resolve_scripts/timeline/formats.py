@@ -171,7 +171,9 @@ def _timeline(found: Any, path: Path, name: str | None) -> otio.schema.Timeline:
         return several[0]
     if several:
         names = ", ".join(repr(each.name) for each in several)
-        raise TimelineError(f"{path} holds {len(several)} timelines ({names}); name one with --timeline")
+        raise TimelineError(
+            f"{path} holds {len(several)} timelines ({names}); name one with --timeline"
+        )
     if name is not None or not isinstance(found, otio.core.Item):
         wanted = f"no timeline {name!r}" if name is not None else "no timeline"
         raise TimelineError(f"{path} holds {wanted}, but a {type(found).__name__}")
