@@ -122,6 +122,15 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How frames are sampled: the seed of their noise, and the guidance."""
+
+    seed: int
+    guidance_scale: float
+    image_guidance_scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class RootChoice:
     """A root frame and how it is edited; one of those `VideoEditor.propose_roots` gave."""
 
@@ -129,6 +138,15 @@ class RootChoice:
     seed: int
     guidance_scale: float
     image_guidance_scale: float
+
+    @property
+    def sampling(self) -> Sampling:
+        """The choice without its frame."""
+        return Sampling(
+            seed=self.seed,
+            guidance_scale=self.guidance_scale,
+            image_guidance_scale=self.image_guidance_scale,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from via_engine.edit_events import (
 from via_engine.edit_request import EditRequest, FinishedChunk
 from via_engine.errors import EditCancelledError, RangeError
 from via_engine.media_types import FrameRange, MediaInfo
+from via_engine.method.adapter import Adapter
 from via_engine.method.adapter_cache import AdapterCache
 from via_engine.method.area_search import Areas, find_areas
 from via_engine.method.attention_group import AttentionGroup
@@ -225,6 +226,9 @@ class VideoEditor:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
             adapter = yield from stage.adapter(self._adapters, adapter_folder)
+            if adapter.sampling is not None:
+                yield _sampling_note(adapter)
+                clip = clip.under(adapter.sampling)
         if Stay.AFTER_USE in self._stays_of_lookers:
             self._perception.release()
         elif Stay.OFFLOADED in self._stays_of_lookers:
@@ -305,6 +309,16 @@ class VideoEditor:
                         yield pace.after(len(batch))
                 chunks[index] = encoder.finish(check)
             yield ChunkFinished(chunk=chunks[index])
+
+
+def _sampling_note(adapter: Adapter) -> Note:
+    sampling = adapter.sampling
+    assert sampling is not None
+    text = (
+        f"The frames are sampled with seed {sampling.seed} and guidance "
+        f"{sampling.guidance_scale:g} for words, {sampling.image_guidance_scale:g} for the picture"
+    )
+    return Note(text=f"{text}." if adapter.steps else f"{text}; the model stays as it was.")
 
 
 def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int, FinishedChunk]:

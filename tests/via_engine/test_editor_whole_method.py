@@ -35,6 +35,7 @@ from via_engine.edit_settings import (
     MatteClip,
     OwnMask,
     PointPrompt,
+    RootChoice,
     RootImage,
     StillMask,
 )
@@ -276,6 +277,40 @@ def test_a_retouched_frame_spreads_over_the_clip(
     from_file = AdaptSettings(adapter=tuned.path)
     exported = run(editor, request_for(instruction="make it night", adapt=from_file))
     assert np.array_equal(pictures_of(exported), pictures_of(first))
+
+
+def test_of_a_root_nobody_chose_a_rehearsal_decides_how_the_clip_is_sampled(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    adapt = AdaptSettings(steps=1, candidates=2)
+    first = run(editor, request_for(instruction="make it night", adapt=adapt))
+    [tuned] = of_kind(first, EditorAdapted)
+    [said] = [note.text for note in of_kind(first, Note) if "sampled with seed" in note.text]
+    from_file = AdaptSettings(adapter=tuned.path)
+    exported = run(editor, request_for(instruction="make it night", adapt=from_file))
+
+    assert np.array_equal(pictures_of(exported), pictures_of(first))
+    assert said in [note.text for note in of_kind(exported, Note)]
+    assert ("the model stays as it was" in said) == (tuned.steps == 0)
+    if tuned.steps == 0:
+        words = said.replace(",", "").split()
+        plain = request_for(
+            instruction="make it night",
+            seed=int(words[words.index("seed") + 1]),
+            guidance_scale=float(words[words.index("guidance") + 1]),
+            image_guidance_scale=float(words[words.index("words") + 1]),
+        )
+        assert np.array_equal(pictures_of(run(editor, plain)), pictures_of(first))
+
+
+def test_a_chosen_root_is_spread_under_its_own_noise_and_guidance(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    root = RootChoice(frame=1, seed=5, guidance_scale=3.0, image_guidance_scale=1.25)
+    events = run(editor, request_for(adapt=AdaptSettings(root=root, steps=1)))
+
+    notes = [note.text for note in of_kind(events, Note)]
+    assert any("seed 5 and guidance 3 for words, 1.25 for the picture" in note for note in notes)
 
 
 def test_roots_that_do_not_fit_are_refused(

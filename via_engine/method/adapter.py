@@ -7,9 +7,10 @@ name the weights they were tuned on: on others they would do harm without an err
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialized
 from torch import Tensor
 
+from via_engine.edit_settings import Sampling
 from via_engine.errors import AdapterError
 from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.picture.durable_file import durable_file, output_errors
@@ -48,6 +50,7 @@ class Adapter:
         unet_identity: `unet_identity` of that editor.
         tensors: of a LoRA `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight`
             (out, rank), float32; of a full one the parameters by their names.
+        sampling: what the frames are to be sampled with; None leaves that to the request.
     """
 
     kind: AdapterKind
@@ -56,6 +59,7 @@ class Adapter:
     model: str
     unet_identity: str
     tensors: Mapping[str, Tensor]
+    sampling: Sampling | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -65,11 +69,22 @@ class Adapter:
     @cached_property
     def identity(self) -> str:
         """Hex digest of all that decides its effect; the same after a save and a load."""
-        digest = hashlib.sha256(f"{self.kind.value}|{self.rank}|{self.unet_identity}".encode())
+        what = f"{self.kind.value}|{self.rank}|{self.unet_identity}|{self.sampling}"
+        digest = hashlib.sha256(what.encode())
         for name, tensor in sorted(self.tensors.items()):
             digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}\n".encode())
             digest.update(_bytes(tensor))
         return digest.hexdigest()
+
+    def silenced(self) -> Adapter:
+        """The same without effect on the weights: what remains of it is its sampling."""
+        if self.kind is AdapterKind.FULL:
+            raise ValueError("all weights cannot be left out")
+        silent = {
+            name: torch.zeros_like(tensor) if name.endswith(_UP) else tensor
+            for name, tensor in self.tensors.items()
+        }
+        return replace(self, tensors=silent, steps=0)
 
 
 @contextmanager
@@ -114,6 +129,8 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
         "via_model": adapter.model,
         "via_unet": adapter.unet_identity,
     }
+    if adapter.sampling is not None:
+        metadata["via_sampling"] = json.dumps(asdict(adapter.sampling))
     with durable_file(path) as partial, output_errors(path):
         partial.write_bytes(serialized(tensors, metadata))
 
@@ -187,12 +204,24 @@ def _described(path: Path, metadata: Mapping[str, str], tensors: dict[str, Tenso
             model=metadata["via_model"],
             unet_identity=metadata["via_unet"],
             tensors=_without_prefix(tensors),
+            sampling=_sampling(metadata.get("via_sampling", "")),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise AdapterError(
             f"adapter {path} does not say what Via tuned it on ({error}); give a file that an "
             "earlier edit exported"
         ) from error
+
+
+def _sampling(text: str) -> Sampling | None:
+    if not text:
+        return None
+    values = json.loads(text)
+    return Sampling(
+        seed=int(values["seed"]),
+        guidance_scale=float(values["guidance_scale"]),
+        image_guidance_scale=float(values["image_guidance_scale"]),
+    )
 
 
 def _without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from via_engine.edit_events import Note
 from via_engine.edit_request import EditRequest
-from via_engine.edit_settings import Scope
+from via_engine.edit_settings import Sampling, Scope
 from via_engine.errors import VisionLanguageError
 from via_engine.masks.plan import InstructionPlan, Region, plan_instruction
 from via_engine.media_types import MediaInfo
@@ -99,6 +99,32 @@ class Clip:
     def is_its_own_look(self) -> bool:
         """Whether the group lies in the clip itself."""
         return self.look.identity == self.media.identity
+
+    @property
+    def sampling(self) -> Sampling:
+        """What the request asks the frames to be sampled with."""
+        request = self.request
+        return Sampling(
+            seed=request.seed,
+            guidance_scale=request.guidance_scale,
+            image_guidance_scale=request.image_guidance_scale,
+        )
+
+    def under(self, sampling: Sampling) -> Clip:
+        """The same edit with another noise and guidance."""
+        return replace(
+            self,
+            request=replace(
+                self.request,
+                seed=sampling.seed,
+                guidance_scale=sampling.guidance_scale,
+                image_guidance_scale=sampling.image_guidance_scale,
+            ),
+        )
+
+    def on_its_look(self) -> Clip:
+        """The same edit of the clip that group and root pair come from."""
+        return replace(self, media=self.look)
 
     def notes(self) -> Iterator[Note]:
         """What the person should know before the work begins."""

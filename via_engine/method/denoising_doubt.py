@@ -8,7 +8,7 @@ far, the editor would not make again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from via_engine.models.editor_door import ImageEditor
 from via_engine.schedule import batches
 
 # Parts of the noise schedule, from nearly all noise on.
-_PARTS = (0.98, 0.94, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
+PARTS = (0.98, 0.94, 0.9, 0.86, 0.82, 0.78, 0.74, 0.7)
 _BATCH = 4
 
 
@@ -31,6 +31,7 @@ def denoising_doubts(
     instruction: str,
     pictures: RootPictures,
     check: Callable[[], None],
+    parts: Sequence[float] = PARTS,
 ) -> list[float]:
     """Of each edit, the mean natural logarithm of the squared error over parts of the schedule.
 
@@ -40,6 +41,7 @@ def denoising_doubts(
         instruction: what the edits were asked for.
         pictures: source, edits, and where the error counts; everywhere if that is nowhere.
         check: called before every prediction; raises to stop.
+        parts: of the noise schedule, 0 to 1, from no noise to nothing else.
 
     Raises:
         ModelError: the checkpoint predicts something unknown.
@@ -51,7 +53,7 @@ def denoising_doubts(
     found: list[float] = []
     for batch in batches(list(pictures.edited), _BATCH):
         latents = editor.encode_frames(torch.stack(batch)) * editor.vae.config.scaling_factor
-        errors = [_errors(editor, text, image_latents, latents, part, check) for part in _PARTS]
+        errors = [_errors(editor, text, image_latents, latents, part, check) for part in parts]
         inside_errors = (torch.stack(errors) * weight).sum((2, 3, 4)) / weight.sum()
         found += inside_errors.log().mean(0).tolist()
     return found

@@ -1,4 +1,9 @@
-"""From a clip to an adapted editor: choose or read the root pair, tune on it, keep the adapter."""
+"""From a clip to an adapted editor: choose or read the root pair, tune on it, keep the adapter.
+
+A root that a person chose or painted is what they want: the editor is tuned to it. Of a root that
+was chosen by figures nobody knows that, so a rehearsal decides what the clip is sampled with, and
+whether the tuning stays on at all.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ from via_engine.method.adapter import Adapter, load_adapter, save_adapter
 from via_engine.method.adapter_cache import AdapterCache, AdapterSettings
 from via_engine.method.clip import Clip
 from via_engine.method.edit_area import EditArea, upright_size
+from via_engine.method.rehearsal import WATCHED, Rehearsal, samplings
 from via_engine.method.root_pair import (
     RootCandidateEdit,
     RootFrame,
@@ -80,7 +86,7 @@ class RootStage:
             if found is None:
                 pair = yield from self._pair(settings)
                 root_frame = pair.frame
-                found = tune(self.clip.editor, pair, self.clip.instruction, settings, self.check)
+                found = self._tuned(pair, settings)
                 adapters.keep(key, found)
             adapter = found
         if folder is not None:
@@ -107,6 +113,34 @@ class RootStage:
                 fault=one.fault,
             )
             for one in self._candidates(count)
+        )
+
+    def _tuned(self, pair: RootPair, settings: AdaptSettings) -> Adapter:
+        tuned = tune(self.clip.editor, pair, self.clip.instruction, settings, self.check)
+        if isinstance(settings.root, RootImage):
+            return tuned
+        if isinstance(settings.root, RootChoice):
+            return replace(tuned, sampling=settings.root.sampling)
+        rehearsal = self._rehearsal(pair.frame)
+        sampling = rehearsal.best(samplings(self.clip.sampling))
+        found = replace(tuned, sampling=sampling)
+        if settings.full or rehearsal.is_better_with(tuned, sampling):
+            return found
+        return found.silenced()
+
+    def _rehearsal(self, root_frame: int) -> Rehearsal:
+        """Of the shot that holds the root, on those of its frames that show most."""
+        parts = self.clip.parts
+        holding = (one for one in parts if root_frame in one.group_range.frames)
+        part = next(holding, parts[0])
+        looked_at = self._looked_at()
+        frames = [frame for frame in looked_at if frame in part.group_frames] or looked_at
+        return Rehearsal(
+            clip=self.clip.on_its_look(),
+            part=part,
+            area=self.area,
+            watched=best_root_frames(self._frames(frames), WATCHED),
+            check=self.check,
         )
 
     def _pair(self, settings: AdaptSettings) -> Generator[EditEvent, None, RootPair]:
@@ -222,7 +256,8 @@ class RootStage:
         looked_at = self._looked_at()
         asked = (
             f"{request.seed} {request.guidance_scale} {request.image_guidance_scale} "
-            f"{settings.candidates} {looked_at}"
+            f"{settings.candidates} {looked_at} {request.attention} {request.swap_layers} "
+            f"{request.swap_steps} {[part.group_frames for part in self.clip.parts]}"
         )
         return f"automatic {asked} {how} {self._area_identity(looked_at)}"
 

@@ -15,6 +15,7 @@ from tests.via_engine.models.tiny_pipeline import (
     tiny_card,
     write_tiny_pipeline,
 )
+from via_engine.edit_settings import Sampling
 from via_engine.errors import AdapterError, OutputError
 from via_engine.method.adapter import (
     Adapter,
@@ -131,11 +132,38 @@ def test_a_saved_adapter_comes_back_the_same(
     assert loaded.size_bytes == adapter.size_bytes
 
 
+def test_what_the_frames_are_sampled_with_travels_in_the_file(
+    editor: InstructPix2PixEditor, tmp_path: Path
+) -> None:
+    sampling = Sampling(seed=3, guidance_scale=1.5, image_guidance_scale=1.25)
+    adapter = replace(lora(editor), sampling=sampling)
+    save_adapter(adapter, tmp_path / "look.safetensors")
+
+    loaded = load_adapter(tmp_path / "look.safetensors", editor)
+
+    assert loaded.sampling == sampling
+    assert loaded.identity == adapter.identity
+
+
+def test_a_silenced_adapter_leaves_every_weight_as_it_was(editor: InstructPix2PixEditor) -> None:
+    sampling = Sampling(seed=3, guidance_scale=1.5, image_guidance_scale=1.25)
+    silent = replace(lora(editor), sampling=sampling).silenced()
+    before = {name: weight.clone() for name, weight in editor.unet.named_parameters()}
+
+    with adapted(editor, silent):
+        for name, weight in editor.unet.named_parameters():
+            assert torch.equal(weight, before[name])
+    assert (silent.steps, silent.sampling) == (0, sampling)
+
+
 def test_the_identity_tells_every_difference_in_effect(editor: InstructPix2PixEditor) -> None:
     adapter = lora(editor)
+    sampling = Sampling(seed=3, guidance_scale=1.5, image_guidance_scale=1.25)
 
     assert adapter.identity == lora(editor).identity
     assert adapter.identity != lora(editor, seed=1).identity
+    assert adapter.identity != replace(adapter, sampling=sampling).identity
+    assert adapter.identity != adapter.silenced().identity
 
 
 def test_weights_are_known_again_elsewhere_and_in_another_dtype(
