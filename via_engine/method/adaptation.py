@@ -24,7 +24,7 @@ from torch import Tensor
 
 from via_engine.edit_settings import AdaptSettings
 from via_engine.errors import ModelError, RequestError
-from via_engine.method.adapter import Adapter, AdapterKind, unet_identity
+from via_engine.method.adapter import Adapter, AdapterKind, Anchor, unet_identity
 from via_engine.method.affine import held_out_affine, tuning_affines
 from via_engine.method.tuning_set import TuningBatch, TuningSet
 from via_engine.models.editors import InstructPix2PixEditor
@@ -66,6 +66,11 @@ class RootPair:
             digest.update(f"{tuple(picture.shape)}".encode())
             digest.update(picture.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def anchor(self) -> Anchor:
+        """What of the pair other frames look at."""
+        return Anchor(frame=self.frame, source=self.source.cpu(), edited=self.edited.cpu())
 
 
 def tune(

@@ -27,6 +27,8 @@ from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.picture.durable_file import durable_file, output_errors
 
 _LORA_PREFIX = "unet."
+# Readers of LoRA files pass over layers that are none of theirs.
+_ANCHOR_PREFIX = "lora_anchor."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 _SAMPLED_VALUES = 64
 
@@ -36,6 +38,20 @@ class AdapterKind(Enum):
 
     LORA = "lora"
     FULL = "full"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Anchor:
+    """A frame and its edit, which a clip's other frames look at while they are gathered.
+
+    Attributes:
+        frame: its number in the media it is from.
+        source, edited: (1, 3, H, W), RGB, float32, 0 to 1, at working size.
+    """
+
+    frame: int
+    source: Tensor
+    edited: Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +67,7 @@ class Adapter:
         tensors: of a LoRA `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight`
             (out, rank), float32; of a full one the parameters by their names.
         sampling: what the frames are to be sampled with; None leaves that to the request.
+        anchor: the edit the frames are to follow, where a person chose it.
     """
 
     kind: AdapterKind
@@ -60,18 +77,21 @@ class Adapter:
     unet_identity: str
     tensors: Mapping[str, Tensor]
     sampling: Sampling | None = None
+    anchor: Anchor | None = None
 
     @property
     def size_bytes(self) -> int:
-        """Memory the tensors hold."""
-        return sum(tensor.nbytes for tensor in self.tensors.values())
+        """Memory the tensors hold, those of the anchor included."""
+        tensors = (*self.tensors.values(), *_anchor_tensors(self.anchor).values())
+        return sum(tensor.nbytes for tensor in tensors)
 
     @cached_property
     def identity(self) -> str:
         """Hex digest of all that decides its effect; the same after a save and a load."""
         what = f"{self.kind.value}|{self.rank}|{self.unet_identity}|{self.sampling}"
         digest = hashlib.sha256(what.encode())
-        for name, tensor in sorted(self.tensors.items()):
+        tensors = {**self.tensors, **_anchor_tensors(self.anchor)}
+        for name, tensor in sorted(tensors.items()):
             digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}\n".encode())
             digest.update(_bytes(tensor))
         return digest.hexdigest()
@@ -120,7 +140,9 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
         OutputError: the folder cannot be written; DiskFullError when no space is left.
     """
     prefix = _LORA_PREFIX if adapter.kind is AdapterKind.LORA else ""
-    tensors = {prefix + name: tensor.contiguous().cpu() for name, tensor in adapter.tensors.items()}
+    named = {prefix + name: tensor for name, tensor in adapter.tensors.items()}
+    named |= _anchor_tensors(adapter.anchor)
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in named.items()}
     metadata = {
         "format": "pt",
         "via_kind": adapter.kind.value,
@@ -129,6 +151,8 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
         "via_model": adapter.model,
         "via_unet": adapter.unet_identity,
     }
+    if adapter.anchor is not None:
+        metadata["via_anchor_frame"] = str(adapter.anchor.frame)
     if adapter.sampling is not None:
         metadata["via_sampling"] = json.dumps(asdict(adapter.sampling))
     with durable_file(path) as partial, output_errors(path):
@@ -204,6 +228,7 @@ def _described(path: Path, metadata: Mapping[str, str], tensors: dict[str, Tenso
             model=metadata["via_model"],
             unet_identity=metadata["via_unet"],
             tensors=_without_prefix(tensors),
+            anchor=_anchor(metadata.get("via_anchor_frame", ""), tensors),
             sampling=_sampling(metadata.get("via_sampling", "")),
         )
     except (KeyError, ValueError, TypeError) as error:
@@ -225,7 +250,24 @@ def _sampling(text: str) -> Sampling | None:
 
 
 def _without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(_LORA_PREFIX): tensor for name, tensor in tensors.items()}
+    return {
+        name.removeprefix(_LORA_PREFIX): tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(_ANCHOR_PREFIX)
+    }
+
+
+def _anchor_tensors(anchor: Anchor | None) -> dict[str, Tensor]:
+    if anchor is None:
+        return {}
+    return {f"{_ANCHOR_PREFIX}source": anchor.source, f"{_ANCHOR_PREFIX}edited": anchor.edited}
+
+
+def _anchor(frame: str, tensors: Mapping[str, Tensor]) -> Anchor | None:
+    if not frame:
+        return None
+    source, edited = (tensors[f"{_ANCHOR_PREFIX}{name}"] for name in ("source", "edited"))
+    return Anchor(frame=int(frame), source=source, edited=edited)
 
 
 def _check_shapes(path: Path, unet: UNet2DConditionModel, adapter: Adapter) -> None:

@@ -128,6 +128,7 @@ class FrameEdit:
         group_frames: tuple[int, ...],
         check: Callable[[], None],
         masks: Tensor | None = None,
+        anchor: Tensor | None = None,
     ) -> AttentionGroup:
         """The group's keys and values; the pictures made on the way are not kept.
 
@@ -136,6 +137,8 @@ class FrameEdit:
             group_frames: their numbers in the media.
             check: called before every step; raises to stop.
             masks: (k, 1, h, w), 0 to 1, at latent size, where the edit goes; None is everywhere.
+            anchor: (1, 3, H, W), RGB, 0 to 1: what the first frame is to become. At every step it
+                then stands there with the noise of that step, for the others to look at.
 
         Raises:
             ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
@@ -144,7 +147,7 @@ class FrameEdit:
         text = self._text_of(frames)
         with _memory_errors(self.editor, frames):
             image_latents = self.editor.encode_frames(frames)
-            blend = self._blend(image_latents, masks, check)
+            blend = self._blend(image_latents, masks, check, anchor)
             with gathering(self.editor.unet, recording, self.sharing) as cursor:
                 self._denoise(
                     text,
@@ -199,12 +202,25 @@ class FrameEdit:
             )
 
     def _blend(
-        self, image_latents: Tensor, masks: Tensor | None, check: Callable[[], None]
+        self,
+        image_latents: Tensor,
+        masks: Tensor | None,
+        check: Callable[[], None],
+        anchor: Tensor | None = None,
     ) -> LatentBlend | None:
-        """What mixes the source in; it takes the model with the stock attention."""
-        if masks is None:
+        """What mixes the source in; it takes the model with the stock attention.
+
+        An anchor is mixed in as if it were the first frame's source, and all of it.
+        """
+        if masks is None and anchor is None:
             return None
+        schedule = BlendSchedule.CONSTANT if masks is None else self.blend_schedule
         source, trajectory = self._source(image_latents), None
+        masks = torch.ones_like(source[:, :1]) if masks is None else masks.to(source)
+        if anchor is not None:
+            anchored = self._source(self.editor.encode_frames(anchor))
+            source = torch.cat([anchored, source[1:]])
+            masks = torch.cat([torch.zeros_like(masks[:1]), masks[1:]])
         if self.source_latents is SourceLatents.INVERTED:
             _check_invertible(self.editor)
             trajectory = invert(
@@ -218,8 +234,8 @@ class FrameEdit:
         return LatentBlend(
             source_latents=source,
             noise=self.noise,
-            mask=masks.to(source),
-            schedule=self.blend_schedule,
+            mask=masks,
+            schedule=schedule,
             trajectory=trajectory,
         )
 

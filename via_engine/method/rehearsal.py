@@ -33,9 +33,6 @@ WATCHED = 2
 _GUIDANCE_FACTORS = ((1.0, 1.0), (0.75, 5 / 6))
 # Below these guidance would steer away from the instruction.
 _LEAST_GUIDANCE = 1.0
-# In the middle of the noise schedule, where an answer has been decided on: at higher noise the
-# doubt tells which of several answers is the common one.
-_PARTS = (0.7, 0.65, 0.6, 0.55, 0.5)
 # Weight of the logarithm of the change against that of the squared error. Without it an edit
 # that stops half way counts as a likely one. From 45 held-out clips, on which all weights from
 # 1.5 to 3 are about as good.
@@ -128,7 +125,7 @@ def edit_values(
     """
     inside = torch.ones_like(frame.source[:, :1]) if frame.alpha is None else frame.alpha
     pictures = RootPictures(source=frame.source, edited=edited, inside=inside)
-    doubts = denoising_doubts(editor, instruction, pictures, check, parts=_PARTS)
+    doubts = denoising_doubts(editor, instruction, pictures, check)
     return [
         _CHANGE_WEIGHT * math.log(change + _SMALL_CHANGE) - doubt
         for change, doubt in zip(pictures.changes(), doubts, strict=True)

@@ -27,10 +27,10 @@ LEAST_CHANGE = 0.03
 LEAST_ALIKE_OBJECT, LEAST_ALIKE_ELSE = 0.6, 0.4
 LEAST_DIRECTION = 0.1
 MOST_BACKGROUND_CHANGE = 0.15
-# In decibels: half of what the background lost, and half of what an editor's doubt tells of the
-# inside, by a fit on 72 held-out choices. Direction, likeness, variation, agreement among the
-# candidates and the doubt at low noise were tried as well; each made the order worse.
-WEIGHTS = {"background": 4.34, "doubt": 1.5, "judge": 1.0}
+# In decibels: half of what the background lost, and what doubt and change tell of the inside, by a
+# fit on held-out choices. Direction, likeness, variation, agreement among the candidates and the
+# doubt at low noise were tried as well; each made the order worse.
+WEIGHTS = {"background": 4.34, "doubt": 1.5, "change": 1.0, "judge": 1.0}
 _SMALL_STEP = 1e-3
 
 
@@ -63,12 +63,14 @@ class RootFigures:
     def terms(self) -> dict[str, float | None]:
         """What the score adds up, by the names in `WEIGHTS`; more is better, None does not apply.
 
-        Of the background the logarithm counts, as of errors in dB.
+        Of both changes the logarithm counts, as of errors in dB. An edit that stops half way is
+        likely in the editor's eyes; that it changes less tells.
         """
         outside = self.background_change
         return {
             "background": None if outside is None else -math.log(outside + _SMALL_STEP),
             "doubt": -self.doubt,
+            "change": math.log(self.change + _SMALL_STEP),
             "judge": self.judge,
         }
 

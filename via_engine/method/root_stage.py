@@ -1,8 +1,9 @@
 """From a clip to an adapted editor: choose or read the root pair, tune on it, keep the adapter.
 
-A root that a person chose or painted is what they want: the editor is tuned to it. Of a root that
-was chosen by figures nobody knows that, so a rehearsal decides what the clip is sampled with, and
-whether the tuning stays on at all.
+A root that a person chose or painted is what they want: the editor is tuned to it, and it joins the
+attention group as the anchor that the other frames look at. Of a root that was chosen by figures
+nobody knows that, so a rehearsal decides what the clip is sampled with, and whether the tuning
+stays on at all.
 """
 
 from __future__ import annotations
@@ -117,10 +118,11 @@ class RootStage:
 
     def _tuned(self, pair: RootPair, settings: AdaptSettings) -> Adapter:
         tuned = tune(self.clip.editor, pair, self.clip.instruction, settings, self.check)
+        anchored = replace(tuned, anchor=pair.anchor)
         if isinstance(settings.root, RootImage):
-            return tuned
+            return anchored
         if isinstance(settings.root, RootChoice):
-            return replace(tuned, sampling=settings.root.sampling)
+            return replace(anchored, sampling=settings.root.sampling)
         rehearsal = self._rehearsal(pair.frame)
         sampling = rehearsal.best(samplings(self.clip.sampling))
         found = replace(tuned, sampling=sampling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from via_engine.config import MAX_INSTRUCTION_CHARACTERS
 from via_engine.edit_request import EditRequest
+from via_engine.edit_settings import AttentionMode
 from via_engine.errors import InstructionError, MediaChangedError, RangeError, RequestError
 from via_engine.masks.feather import latent_mask
 from via_engine.media_types import FrameRange, MediaInfo
-from via_engine.method.adapter import Adapter, adapted
+from via_engine.method.adapter import Adapter, Anchor, adapted
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.edit_area import Alphas, EditArea
 from via_engine.method.frame_edit import FrameEdit
@@ -77,12 +78,28 @@ class _Frame(NamedTuple):
 class GroupSource:
     """Where the group of a shot is gathered: mostly, but not always, the clip to edit itself.
 
-    `area` is where the group frames may change; None is the whole picture.
+    Attributes:
+        media: the clip the group frames are of.
+        frames: their numbers; an anchor's comes first.
+        area: where the group frames may change; None is the whole picture.
+        anchor: an edited frame that the others look at; it brings its own picture.
     """
 
     media: MediaInfo
     frames: tuple[int, ...]
     area: EditArea | None = None
+    anchor: Anchor | None = None
+
+    @property
+    def own_frames(self) -> tuple[int, ...]:
+        """The frames whose pictures and masks are the media's."""
+        return self.frames if self.anchor is None else self.frames[1:]
+
+    def anchored(self, anchor: Anchor) -> GroupSource:
+        """The same with the anchor in place of the frame nearest to it."""
+        nearest = min(self.frames, key=lambda frame: abs(frame - anchor.frame))
+        others = tuple(frame for frame in self.frames if frame != nearest)
+        return replace(self, frames=(anchor.frame, *others), anchor=anchor)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,6 +147,9 @@ class Shot:
         """
         width, height = clip_working_size(media, editor.card)
         _check_shape(group.media, media, editor)
+        anchor = _fitting_anchor(request, adapter, width=width, height=height)
+        if anchor is not None and group.frames:
+            group = group.anchored(anchor)
         settings = GroupSettings(
             media_identity=group.media.identity,
             group_frames=group.frames,
@@ -143,7 +163,7 @@ class Shot:
             swap_steps=request.swap_steps,
             blend_schedule=request.local.schedule,
             source_latents=request.local.source_latents,
-            area_identity="" if group.area is None else group.area.identity(group.frames),
+            area_identity="" if group.area is None else group.area.identity(group.own_frames),
             adapter_identity="" if adapter is None else adapter.identity,
             model=editor.card.name,
             weights_identity=editor.weights_identity,
@@ -176,12 +196,24 @@ class Shot:
 
     def gather(self, check: Callable[[], None]) -> AttentionGroup:
         """Reads the group frames and gathers their attention; `check` raises to stop."""
-        frames = self.settings.group_frames
-        pictures = (self.at_working_size(one) for one in read_frames_at(self.group.media, frames))
-        area = self.group.area
-        alphas = None if area is None else area.alphas(frames)
+        group = self.group
+        own = group.own_frames
+        pictures = [_stack([self.at_working_size(one)]) for one in read_frames_at(group.media, own)]
+        masks = [] if group.area is None else [self._mask_of(group.area, one) for one in own]
+        edited = None
+        if group.anchor is not None:
+            pictures.insert(0, group.anchor.source)
+            edited = group.anchor.edited
+            if group.area is not None:
+                masks.insert(0, torch.zeros((1, 1, *self.edit.noise.shape[2:])))
         with adapted(self.edit.editor, self.adapter):
-            return self.edit.gather(_stack(pictures), frames, check, self._latent_masks(alphas))
+            return self.edit.gather(
+                torch.cat(pictures),
+                group.frames,
+                check,
+                torch.cat(masks) if masks else None,
+                edited,
+            )
 
     def apply(
         self,
@@ -232,11 +264,28 @@ class Shot:
         pictures = zip(_pictures(result.round_trip), _pictures(result.edited), strict=True)
         return dict(zip(numbers, pictures, strict=True))
 
+    def _mask_of(self, area: EditArea, frame: int) -> Tensor:
+        """(1, 1, h, w), at latent size."""
+        mask = self._latent_masks(area.alphas([frame]))
+        assert mask is not None
+        return mask
+
     def _latent_masks(self, alphas: Alphas | None) -> Tensor | None:
         if alphas is None:
             return None
         rows, columns = self.edit.noise.shape[2:]
         return torch.from_numpy(latent_mask(alphas, rows, columns))
+
+
+def _fitting_anchor(
+    request: EditRequest, adapter: Adapter | None, *, width: int, height: int
+) -> Anchor | None:
+    """The adapter's anchor, if frames look at a group and are of its size."""
+    anchor = None if adapter is None else adapter.anchor
+    looks = request.attention in {AttentionMode.GATHER_SWAP, AttentionMode.CROSS_FRAME}
+    if anchor is None or not looks or anchor.source.shape[2:] != (height, width):
+        return None
+    return anchor
 
 
 def frame_edit(

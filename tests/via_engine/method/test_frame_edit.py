@@ -11,12 +11,23 @@ from torch import Tensor
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine.edit_settings import AttentionMode, BlendSchedule, RootChoice, SourceLatents
 from via_engine.errors import EditCancelledError, ModelError, RequestError
+from via_engine.measure.roots import (
+    as_tensor,
+    case_edit,
+    changed_part,
+    load_starter_editor,
+    right_answers,
+)
+from via_engine.method.adaptation import half_products
 from via_engine.method.attention import gathering, swapping
 from via_engine.method.attention_group import AttentionGroup, GroupRecording
 from via_engine.method.blending import blend_weight
 from via_engine.method.frame_edit import FrameEdit
+from via_engine.method.root_score import as_frames
 from via_engine.method.sampling import denoise, guided_noise
 from via_engine.models.editors import InstructPix2PixEditor, load_editor
+from via_engine.starter.evaluation.cases import Sampling, case_at, held_out_cases
+from via_engine.starter.evaluation.scores import psnr
 
 WIDTH, HEIGHT = 16, 12
 GROUP = (0, 5, 9)
@@ -330,3 +341,22 @@ def test_choices_of_one_frame_are_edited_together(editor: InstructPix2PixEditor)
     ]
     expected = torch.cat([one.edited for one in alone])
     torch.testing.assert_close(together.edited, expected, rtol=0, atol=1e-4)
+
+
+def test_frames_follow_an_anchored_edit_of_another_frame() -> None:
+    editor = load_starter_editor()
+    [case] = held_out_cases("vague_recolour", 1, seed=5, sampling=Sampling())
+    other = case_at(case.scene, case.instruction, case.text, Sampling(), 0)
+    assert other is not None
+    pictures = as_tensor([case.source, other.source])
+    root, answer = right_answers(case)[0], right_answers(other)[0]
+    edit = case_edit(editor, case, seed=1)
+    agreements = []
+    for anchor in (None, as_tensor([root])):
+        with half_products(editor.unet):
+            group = edit.gather(pictures, (12, 0), lambda: None, anchor=anchor)
+            edited = edit.apply(pictures[1:], group, lambda: None).edited
+        agreements.append(psnr(as_frames(edited)[0], answer, changed_part(other)))
+    without, anchored = agreements
+
+    assert anchored > without + 3

@@ -84,7 +84,7 @@ def test_edits_of_more_than_an_object_may_go_further_from_the_source() -> None:
 
 @pytest.mark.parametrize(
     "better",
-    [{"background_change": 0.01}, {"doubt": -2.1}],
+    [{"background_change": 0.01}, {"doubt": -2.1}, {"change": 0.25}],
 )
 def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> None:
     first, second, third = scores([SOUND, replace(SOUND, **better), SOUND])
