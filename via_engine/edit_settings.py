@@ -161,6 +161,9 @@ class RootImage:
 class AdaptSettings:
     """Test-time editing adaptation: tune the editor on one edited frame of the clip.
 
+    Without a root of the editor's own choice, a rehearsal on frames of the clip decides with which
+    seed and guidance they are sampled, from the request's own on, and whether the tuning stays on.
+
     Attributes:
         steps: most steps of the tuning; None takes the model's own default. It stops early when
             a held-out affine of the root pair gets no better.
@@ -169,7 +172,8 @@ class AdaptSettings:
         full: tune all weights of the UNet instead of a LoRA.
         candidates: edits of the root frame to choose from.
         root: a root of the editor's own choice; None chooses automatically.
-        adapter: a file an earlier edit exported; nothing is tuned then.
+        adapter: a file an earlier edit exported; nothing is tuned then, and the frames are sampled
+            with what it names.
     """
 
     steps: int | None = None

@@ -1,8 +1,9 @@
-"""Does the adaptation help? Other frames of a clip with it and without, against the true edit.
+"""What does the tuning do alone? Other frames of a clip with it and without, against the true edit.
 
 An edit that leaves something open, such as "another colour", is decided by the root, and that is
-what the adaptation carries to other frames. Where one answer alone is right, the root is made by
-the same editor and knows no more of it; those rows tell what the adaptation costs there.
+what the tuning carries to other frames. Where one answer alone is right, the root is made by the
+same editor and knows no more of it; those rows tell what the tuning would cost there if no
+rehearsal took it off. Of the whole adaptation `via bench quality` tells.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from via_engine.measure.roots import (
     proposed_roots,
     right_answers,
 )
-from via_engine.measure.rows import Bar, Row
+from via_engine.measure.rows import Row
 from via_engine.method.adaptation import half_products, tune
 from via_engine.method.adapter import Adapter, adapted
 from via_engine.method.root_score import as_frames
@@ -73,9 +74,9 @@ def adaptation_gain(seed: int, clips: int) -> list[Row]:
     others = [gain for form in determined for gain in gains[form]]
     everyone = [*gains[OPEN_FORM], *others]
     return [
-        *_gain_rows("all edits", everyone, Bar(comparison=">=", limit=80)),
-        *_gain_rows("open edits", gains[OPEN_FORM], None),
-        *(_gain_rows("determined edits", others, None) if others else ()),
+        *_gain_rows("all edits", everyone),
+        *_gain_rows("open edits", gains[OPEN_FORM]),
+        *(_gain_rows("determined edits", others) if others else ()),
         *_cost_rows(everyone),
     ]
 
@@ -86,16 +87,15 @@ def _shares(forms: Sequence[Edit], clips: int) -> dict[Edit, int]:
     return {form: each + (number < left) for number, form in enumerate(forms)}
 
 
-def _gain_rows(what: str, gains: Sequence[ClipGain], bar: Bar | None) -> Iterator[Row]:
+def _gain_rows(what: str, gains: Sequence[ClipGain]) -> Iterator[Row]:
     for how, gains_db in (
         ("frames alone", [gain.alone_db for gain in gains]),
         ("gather and swap", [gain.gathered_db for gain in gains]),
     ):
         yield Row(
-            name=f"adaptation, {what}, {how}: nearer to the truth inside the mask",
+            name=f"tuning, {what}, {how}: nearer to the truth inside the mask",
             value=100 * float(np.mean([gain > 0 for gain in gains_db])),
             unit="% of clips",
-            bar=bar,
             cases=len(gains_db),
         )
         yield Row(

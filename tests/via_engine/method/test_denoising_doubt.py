@@ -29,7 +29,9 @@ def doubts(editor: InstructPix2PixEditor, case: Case, frames: list[Frame]) -> li
     return denoising_doubts(editor, case.text, pictures, lambda: None)
 
 
-def test_of_changes_the_right_one_is_doubted_least(editor: InstructPix2PixEditor, case: Case) -> None:
+def test_of_changes_the_right_one_is_doubted_least(
+    editor: InstructPix2PixEditor, case: Case
+) -> None:
     right = right_answers(case)[0]
     half_way = np.rint((right.astype(float) + case.source) / 2).astype(np.uint8)
     inverted = np.where(case.changed[..., None], 255 - right, right)
