@@ -28,7 +28,8 @@ from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.picture.decode import read_frames_at
 
 SEEDS = 4
-WATCHED = 2
+# One frame tells of the clip: all its frames answer together.
+WATCHED = 1
 # Factors of the guidance asked for.
 _GUIDANCE_FACTORS = ((1.0, 1.0), (0.75, 5 / 6))
 # Below these guidance would steer away from the instruction.
@@ -72,22 +73,21 @@ class Rehearsal:
     watched: Sequence[RootFrame]
     check: Callable[[], None]
 
-    def best(self, choices: Sequence[Sampling]) -> Sampling:
-        """The sampling whose edit the editor finds likeliest; the first of equals.
+    def best(self, choices: Sequence[Sampling], adapter: Adapter) -> tuple[Sampling, bool]:
+        """The sampling whose edit is worth most, and whether the adapter makes it worth more.
+
+        Of equals the first, and without the adapter. The untuned editor judges both.
 
         Raises:
             ModelError: memory runs out, or the model's numbers are none.
         """
-        values = self.values([(choice, None) for choice in choices])
-        return choices[int(np.argmax(values))]
+        values = self._values([(choice, None) for choice in choices])
+        best = int(np.argmax(values))
+        [tuned] = self._values([(choices[best], adapter)])
+        return choices[best], tuned > values[best]
 
-    def is_better_with(self, adapter: Adapter, sampling: Sampling) -> bool:
-        """Whether the untuned editor finds the edit with the adapter likelier than without."""
-        without, with_it = self.values([(sampling, None), (sampling, adapter)])
-        return with_it > without
-
-    def values(self, ways: Sequence[tuple[Sampling, Adapter | None]]) -> list[float]:
-        """What each way of editing is worth; comparable within one call, more is better."""
+    def _values(self, ways: Sequence[tuple[Sampling, Adapter | None]]) -> list[float]:
+        """What each way of editing is worth: the mean of `edit_values` over the watched frames."""
         edits = [self._edited(sampling, adapter) for sampling, adapter in ways]
         clip = self.clip
         by_frame = [
@@ -119,7 +119,7 @@ def edit_values(
     edited: Tensor,
     check: Callable[[], None],
 ) -> list[float]:
-    """What each edit (N, 3, H, W) of a frame is worth among the others; more is better.
+    """What each edit (N, 3, H, W) of a frame is worth beside others of it; more is better.
 
     An edit is worth what it changes and what the editor finds likely, where it may change.
     """

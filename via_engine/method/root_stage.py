@@ -124,11 +124,9 @@ class RootStage:
         if isinstance(settings.root, RootChoice):
             return replace(anchored, sampling=settings.root.sampling)
         rehearsal = self._rehearsal(pair.frame)
-        sampling = rehearsal.best(samplings(self.clip.sampling))
+        sampling, helps = rehearsal.best(samplings(self.clip.sampling), tuned)
         found = replace(tuned, sampling=sampling)
-        if settings.full or rehearsal.is_better_with(tuned, sampling):
-            return found
-        return found.silenced()
+        return found if helps or settings.full else found.silenced()
 
     def _rehearsal(self, root_frame: int) -> Rehearsal:
         """Of the shot that holds the root, on those of its frames that show most."""
