@@ -169,4 +169,5 @@ def adapter_text(adapter: job_service_pb2.AdapterInfo) -> str:
     if adapter.reused:
         return f"adapter reused from an earlier edit (root frame {adapter.root_frame})"
     seconds = adapter.duration.ToTimedelta().total_seconds()
-    return f"adapted to root frame {adapter.root_frame}: {adapter.steps} steps in {seconds:.1f} s"
+    what = f"{adapter.steps} steps" if adapter.steps else "the model stays as it was"
+    return f"adapted to root frame {adapter.root_frame}: {what}, {seconds:.1f} s"

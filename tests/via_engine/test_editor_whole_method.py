@@ -30,6 +30,7 @@ from via_engine.edit_events import (
 from via_engine.edit_request import EditRequest, LookSource
 from via_engine.edit_settings import (
     AdaptSettings,
+    BlendSchedule,
     BoxPrompt,
     LocalSettings,
     MatteClip,
@@ -37,6 +38,8 @@ from via_engine.edit_settings import (
     PointPrompt,
     RootChoice,
     RootImage,
+    Scope,
+    SourceLatents,
     StillMask,
 )
 from via_engine.editor import VideoEditor
@@ -279,6 +282,34 @@ def test_a_retouched_frame_spreads_over_the_clip(
     assert np.array_equal(pictures_of(exported), pictures_of(first))
 
 
+@pytest.mark.parametrize(
+    "local",
+    [
+        LocalSettings(schedule=BlendSchedule.LINEAR),
+        LocalSettings(schedule=BlendSchedule.LAST_STEP),
+        LocalSettings(source_latents=SourceLatents.INVERTED),
+        LocalSettings(scope=Scope.GLOBAL, schedule=BlendSchedule.DELAYED),
+    ],
+)
+def test_a_retouched_frame_leads_the_group_however_the_edit_is_blended(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+    local: LocalSettings,
+) -> None:
+    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
+    Image.fromarray(255 - picture).save(tmp_path / "root.png")
+    adapt = AdaptSettings(root=RootImage(frame=2, path=tmp_path / "root.png"), steps=1)
+    plain = run(editor, request_for(local=local))
+    events = run(editor, request_for(local=local, adapt=adapt))
+
+    [group] = of_kind(events, GroupReady)
+    assert group.group_frames[0] == 2
+    assert len(group.group_frames) == len(of_kind(plain, GroupReady)[0].group_frames)
+    assert not np.array_equal(pictures_of(events), pictures_of(plain))
+
+
 def test_of_a_root_nobody_chose_a_rehearsal_decides_how_the_clip_is_sampled(
     editor: VideoEditor, request_for: Callable[..., EditRequest]
 ) -> None:
@@ -400,3 +431,20 @@ def test_one_frame_clip_is_edited(
 
     assert of_kind(events, EditResult)[0].frame_count == 1
     assert any("fewer than the 2 asked for" in note.text for note in of_kind(events, Note))
+
+
+def test_the_only_frame_of_a_clip_can_be_the_retouched_one(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    single = clip_of(tmp_path, drawn(demo_scene(), range(1)))
+    picture = (sources(single, FrameRange(0, 1))[0] * 255).astype(np.uint8)
+    Image.fromarray(255 - picture).save(tmp_path / "root.png")
+    adapt = AdaptSettings(root=RootImage(frame=0, path=tmp_path / "root.png"), steps=1)
+    request = request_for(
+        media_path=single.path,
+        media_identity=single.identity,
+        frame_range=FrameRange(0, 1),
+        adapt=adapt,
+    )
+    for chosen in (request, replace(request, instruction="make it night")):
+        assert of_kind(run(editor, chosen), GroupReady)[0].group_frames == (0,)
