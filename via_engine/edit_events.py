@@ -47,7 +47,7 @@ class EditorAdapted:
     """The editor makes the root's edit now.
 
     `root_frame` is the media frame of the root pair, None when nothing was tuned now;
-    `steps` were tuned; `reused` when an earlier edit had tuned it already; `path` is the adapter
+    `steps` were tuned, 0 where the tuning stays off; `reused` when an earlier edit had tuned it already; `path` is the adapter
     in the work folder, for `AdaptSettings.adapter`.
     """
 

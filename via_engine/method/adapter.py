@@ -61,7 +61,8 @@ class Adapter:
     Attributes:
         kind: a LoRA of the attention projections, or all weights.
         rank: of the LoRA, whose scale is 1; 0 of a full one.
-        steps: tuned, up to the step that was best on the held-out affine.
+        steps: tuned, up to the step that was best on the held-out affine; 0 where the tuning has no
+            effect.
         model: name of the editor it was tuned on, for messages.
         unet_identity: `unet_identity` of that editor.
         tensors: of a LoRA `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight`

@@ -137,8 +137,8 @@ class FrameEdit:
             group_frames: their numbers in the media.
             check: called before every step; raises to stop.
             masks: (k, 1, h, w), 0 to 1, at latent size, where the edit goes; None is everywhere.
-            anchor: (1, 3, H, W), RGB, 0 to 1: what the first frame is to become. At every step it
-                then stands there with the noise of that step, for the others to look at.
+            anchor: (1, 3, H, W), RGB, 0 to 1: what the first frame is to become. After every step
+                that blends it stands there with the noise of that step, for the others to look at.
 
         Raises:
             ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
