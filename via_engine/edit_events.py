@@ -47,8 +47,8 @@ class EditorAdapted:
     """The editor makes the root's edit now.
 
     `root_frame` is the media frame of the root pair, None when nothing was tuned now;
-    `steps` were tuned, 0 where the tuning stays off; `reused` when an earlier edit had tuned it already; `path` is the adapter
-    in the work folder, for `AdaptSettings.adapter`.
+    `steps` were tuned, 0 where the tuning stays off; `reused` when an earlier edit had tuned it
+    already; `path` is the adapter in the work folder, for `AdaptSettings.adapter`.
     """
 
     root_frame: int | None
