@@ -19,6 +19,7 @@ from via_engine.starter.networks.text import (
     token_ids,
     world_tokenizer,
 )
+from via_engine.starter.training.channels_first_norms import normalise_channels_first
 from via_engine.starter.training.editor_optimizer import EditorOptimizer
 from via_engine.starter.training.pairs import (
     FAMILIES_PER_SHARD,
@@ -155,6 +156,8 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
     run.begin(editor)
     editor.unet.to(memory_format=torch.channels_last)
+    if run.device.type == "cpu":
+        normalise_channels_first(editor.unet)
     averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
     words = [*editor.text_encoder.parameters()] if settings.learns_words else []
     editor.text_encoder.requires_grad_(bool(words))
@@ -245,7 +248,7 @@ def _drop_conditions(batch: Batch) -> tuple[Tensor, Tensor]:
 
 def _follow(average: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
     """Moving average that forgets the first, poor steps quickly."""
-    return average + (current - average) * max(1 - _EMA_DECAY, 9 / (10 + float(steps)))
+    return torch.lerp(average, current, max(1 - _EMA_DECAY, 9 / (10 + float(steps))))
 
 
 def _no_words(tokens: Tensor) -> Tensor:

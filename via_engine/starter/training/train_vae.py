@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional
 
+from via_engine.starter.training.channels_first_norms import normalise_channels_first
 from via_engine.starter.training.training_run import TrainingRun, VaeSettings
 from via_engine.starter.world.render import render_frame
 from via_engine.starter.world.scene import Scene, edited_scene, possible_instructions, random_scene
@@ -51,6 +52,8 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
     vae = build_vae()
     run.begin(vae)
     vae = vae.train().to(run.device, memory_format=torch.channels_last)
+    if run.device.type == "cpu":
+        normalise_channels_first(vae)
     optimizer = torch.optim.AdamW(
         vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
     )
@@ -78,6 +81,8 @@ def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
     vae = build_vae()
     run.begin(vae)
     vae = vae.train().to(run.device, memory_format=torch.channels_last)
+    if run.device.type == "cpu":
+        normalise_channels_first(vae)
     vae.encoder.requires_grad_(False)
     vae.quant_conv.requires_grad_(False)
     learning = nn.ModuleList([vae.decoder, vae.post_quant_conv])
