@@ -38,3 +38,12 @@ def folder_path(text: str) -> Path:
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is no folder")
     return path
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """K/N: the Kth of N parts, from 1."""
+    part, _, parts = text.partition("/")
+    found = int(part), int(parts)
+    if not 1 <= found[0] <= found[1]:
+        raise argparse.ArgumentTypeError(f"{text} is no part; 1/2 is the first of two")
+    return found

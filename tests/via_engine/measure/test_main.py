@@ -114,7 +114,8 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     words += ["--variants", "full", "per-frame", "--clips", str(tmp_path), "--instruction", "x"]
     assert main([*words, "--plot", str(tmp_path / "plot.png")]) == 0
     assert main(["quality", "--pair", "a.mov", "b.mov"]) == 0
-    plain, full, all_of_them, pair = (options for _, options in fake.asked)
+    assert main(["quality", "--keep", str(tmp_path), "--part", "2/3"]) == 0
+    plain, full, all_of_them, pair, part = (options for _, options in fake.asked)
     assert plain == QualityOptions()
     assert (plain.clip_count, plain.frame_count) == (4, 12)
     assert (full.clip_count, full.frame_count) == (30, 48)
@@ -123,6 +124,7 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert all_of_them.clips == tmp_path
     assert (all_of_them.instruction, all_of_them.adapt_steps) == ("x", 9)
     assert list(pair.pair) == [Path("a.mov"), Path("b.mov")]
+    assert (part.keep, part.part) == (tmp_path, (2, 3))
     assert fake.asked[2][0] == 3
 
 
@@ -154,6 +156,9 @@ def test_footage_needs_an_instruction(tmp_path: Path, capsys: pytest.CaptureFixt
         (["quality", "--clips", "no/such/folder"], "is no folder"),
         (["quality", "--long", "--clips", "."], "not allowed"),
         (["quality", "--pair", "a.mov"], "expected 2"),
+        (["quality", "--part", "3/2"], "1/2 is the first of two"),
+        (["quality", "--part", "half"], "invalid"),
+        (["quality", "--keep", "no/such/folder"], "is no folder"),
         (["starter", "--scenes", "0"], "give 1 or more"),
         (["starter", "--scenes", "many"], "invalid"),
         (["starter", "--seed", "-1"], "below 0"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from via_engine.errors import SubjectNotFoundError
 from via_engine.measure.metrics.fidelity import Clip
@@ -91,21 +93,50 @@ Gallery = dict[str, Clip]
 """Frames by name of the variant, of one clip."""
 
 
+class Shelf(Protocol):
+    """Where the figures of clips outlive the run: `KeptFigures`."""
+
+    def find(self, number: int) -> ClipFigures | None:
+        """The figures of a clip measured earlier; None when it was not."""
+
+    def keep(self, number: int, figures: ClipFigures) -> None:
+        """Keeps the figures of a clip."""
+
+
 def ablate(
-    bench: Bench, variants: Sequence[Variant], clips: Iterable[BenchClip], folder: Path
+    bench: Bench,
+    variants: Sequence[Variant],
+    clips: Iterable[tuple[int, BenchClip]],
+    folder: Path,
+    shelf: Shelf | None = None,
 ) -> tuple[Ablation, Gallery]:
-    """Runs every variant on every clip; the gallery holds what became of the first clip."""
+    """Runs every variant on every clip, which come with their numbers.
+
+    What the shelf holds is not run again. The gallery holds what became of the first clip that was.
+    """
     figures: list[ClipFigures] = []
     gallery: Gallery = {}
-    for number, clip in enumerate(clips):
+    for number, clip in clips:
+        known = shelf.find(number) if shelf else None
+        if known is not None:
+            figures.append(known)
+            for _ in variants:
+                bench.advance()
+            continue
         work_folder = folder / f"clip_{number:03d}"
         work_folder.mkdir()
         edits = dict(_edits(bench, variants, clip, work_folder, bench.seed + number))
+        shutil.rmtree(work_folder)
         figures.append(_figures(bench, clip, edits))
-        if number == 0:
-            gallery = {SOURCE: clip.frames} | {name: one.frames for name, one in edits.items()}
-            gallery |= {TRUTH: clip.truth.answers[0]} if clip.truth else {}
+        if shelf is not None:
+            shelf.keep(number, figures[-1])
+        gallery = gallery or _gallery(clip, edits)
     return Ablation(variants=tuple(variants), clips=tuple(figures)), gallery
+
+
+def _gallery(clip: BenchClip, edits: Mapping[str, Edited]) -> Gallery:
+    found = {SOURCE: clip.frames} | {name: one.frames for name, one in edits.items()}
+    return found | ({TRUTH: clip.truth.answers[0]} if clip.truth else {})
 
 
 def _edits(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -19,6 +21,7 @@ from via_engine.measure.quality.ablation import SOURCE, Ablation, Bench, Gallery
 from via_engine.measure.quality.clips import BenchClip, footage, footage_paths, held_out_clips
 from via_engine.measure.quality.conditioned import conditioned_rows
 from via_engine.measure.quality.drift import LONG_FRAMES, drift_rows
+from via_engine.measure.quality.kept_figures import KeptFigures
 from via_engine.measure.quality.pair import PAIR_FRAMES, pair_rows
 from via_engine.measure.quality.plot import write_plot
 from via_engine.measure.quality.report import AblationReport
@@ -32,6 +35,7 @@ from via_engine.models.critic import load_critic
 from via_engine.models.editors import load_editor
 from via_engine.models.mgie import load_conditioner
 from via_engine.models.placement import resolve_device, resolve_dtype
+from via_engine.picture.durable_file import sha256_of
 from via_engine.starter.bundle import starter_folder
 
 VARIANT_NAMES = tuple(variant.name for variant in VARIANTS)
@@ -55,8 +59,10 @@ class QualityOptions:
         instruction: what is asked of the footage.
         pair: a source and an edit of it to measure; nothing is edited.
         long: edit one clip of a minute instead and look for drift.
+        part: which part of how many equal ones, from 1, is measured now.
+        keep: folder that keeps every clip's figures; those it holds are not measured again.
         plot: where to write the figures as PNG.
-        sheet: where to write frames of the first clip as PNG.
+        sheet: where to write frames of the first clip measured now as PNG.
     """
 
     full: bool = False
@@ -68,6 +74,8 @@ class QualityOptions:
     instruction: str = ""
     pair: Sequence[Path] = ()
     long: bool = False
+    part: tuple[int, int] = (1, 1)
+    keep: Path | None = None
     plot: Path | None = None
     sheet: Path | None = None
 
@@ -112,14 +120,21 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
             return drift_rows(bench, Path(folder), frame_count=options.frames or LONG_FRAMES)
         clip_count, clips = _clips(options, card, seed)
         variants = [variant for variant in VARIANTS if variant.name in options.variants]
-        expect(clip_count * len(variants))
-        found, gallery = ablate(bench, variants, clips, Path(folder))
+        part, parts = options.part
+        expect(len(range(part - 1, clip_count, parts)) * len(variants))
+        numbered = islice(enumerate(clips), part - 1, None, parts)
+        shelf = (
+            KeptFigures(folder=options.keep, asked=_asked(options, card, seed))
+            if options.keep
+            else None
+        )
+        found, gallery = ablate(bench, variants, numbered, Path(folder), shelf)
     rows = verdicts(found)
-    if options.clips is None and SELF_ONLY in variants:
+    if options.clips is None and SELF_ONLY in variants and parts == 1:
         rows += _conditioned(options, config, card, seed)
     if options.plot is not None:
         write_plot(found, options.plot)
-    if options.sheet is not None:
+    if options.sheet is not None and gallery:
         _write_sheet(found, gallery, options.sheet)
     return AblationReport(ablation=found, rows=rows)
 
@@ -132,6 +147,23 @@ def _clips(options: QualityOptions, card: ModelCard, seed: int) -> tuple[int, It
         return count, held_out_clips(count, frame_count=frames, seed=seed)
     paths = footage_paths(options.clips)
     return len(paths), (footage(path, options.instruction, card, frames) for path in paths)
+
+
+def _asked(options: QualityOptions, card: ModelCard, seed: int) -> dict[str, str]:
+    """What decides a clip's figures, beside its number and the code."""
+    weights = hashlib.sha256()
+    for path in sorted(card.folder.rglob("*")):
+        if path.is_file():
+            weights.update(f"{path.relative_to(card.folder)} {sha256_of(path)}".encode())
+    return {
+        "model": f"{card.name} {weights.hexdigest()}",
+        "seed": str(seed),
+        "frames": str(options.frame_count),
+        "variants": " ".join(options.variants),
+        "adapt_steps": str(options.adapt_steps),
+        "clips": "" if options.clips is None else str(options.clips.resolve()),
+        "instruction": options.instruction,
+    }
 
 
 def _conditioned(

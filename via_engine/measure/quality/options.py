@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from via_engine.measure.arguments import folder_path, picture_path, positive
+from via_engine.measure.arguments import folder_path, part_of, picture_path, positive
 from via_engine.measure.quality.bench import (
     FULL_CLIPS,
     FULL_FRAMES,
@@ -48,13 +48,27 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
         "--instruction", default="", metavar="TEXT", help="what is asked of the clips of --clips"
     )
     command.add_argument(
+        "--keep",
+        type=folder_path,
+        metavar="FOLDER",
+        help="keep each clip's figures there and go on after those it holds; a folder of its own "
+        "for each version of Via",
+    )
+    command.add_argument(
+        "--part",
+        type=part_of,
+        default=(1, 1),
+        metavar="K/N",
+        help="only every Nth clip, from the Kth; N runs that share a --keep measure side by side",
+    )
+    command.add_argument(
         "--plot", type=picture_path, metavar="FILE.png", help="write the figures there as a plot"
     )
     command.add_argument(
         "--sheet",
         type=picture_path,
         metavar="FILE.png",
-        help="write frames of the first clip there, a row for each variant",
+        help="write frames of the first clip measured there, a row for each variant",
     )
 
 

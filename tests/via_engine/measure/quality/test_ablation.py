@@ -16,6 +16,7 @@ from via_engine.edit_settings import AdaptSettings, AttentionMode, Scope
 from via_engine.measure.quality.ablation import SOURCE, TRUTH, Ablation, Bench, Gallery, ablate
 from via_engine.measure.quality.clips import BenchClip, footage
 from via_engine.measure.quality.figures import Figure, Ruler
+from via_engine.measure.quality.kept_figures import KeptFigures
 from via_engine.measure.quality.plot import write_plot
 from via_engine.measure.quality.report import AblationReport
 from via_engine.measure.quality.sheet import variant_sheet
@@ -57,7 +58,7 @@ def result(
 ) -> tuple[Ablation, Gallery]:
     told: list[None] = []
     bench = bench_of(editor, critic, lambda: told.append(None))
-    found = ablate(bench, VARIANTS, clips, tmp_path_factory.mktemp("work"))
+    found = ablate(bench, VARIANTS, enumerate(clips), tmp_path_factory.mktemp("work"))
     assert len(told) == len(VARIANTS) * len(clips)
     return found
 
@@ -179,6 +180,31 @@ def test_sheet_and_plot_are_pictures_of_all_variants(
         assert min(plot.size) > 300
 
 
+def test_what_is_kept_is_not_measured_again(
+    clips: list[BenchClip], critic: Critic, tmp_path: Path
+) -> None:
+    kept, work = tmp_path / "kept", tmp_path / "work"
+    kept.mkdir()
+    work.mkdir()
+    variants = (GATHER_SWAP, LOCAL)
+
+    def measured(first: int, asked: str) -> tuple[Ablation, int, int]:
+        told: list[None] = []
+        editor = KnowingEditor(clips=clips, without_subject=clips[1].text)
+        bench = bench_of(editor, critic, lambda: told.append(None))
+        shelf = KeptFigures(folder=kept, asked={"seed": asked})
+        found, _ = ablate(bench, variants, list(enumerate(clips))[first:], work, shelf)
+        return found, len(editor.asked), len(told)
+
+    part, edits, _ = measured(1, "7")
+    whole, edits_after, told = measured(0, "7")
+    _, edits_of_another, _ = measured(0, "8")
+    assert (edits, edits_after, edits_of_another) == (4, 2, 6)
+    assert told == len(variants) * len(clips)
+    assert whole.clips[1:] == part.clips
+    assert LOCAL.name not in whole.clips[1].by_variant
+
+
 def test_footage_has_figures_without_truth(
     clips: list[BenchClip], critic: Critic, tmp_path: Path
 ) -> None:
@@ -186,7 +212,7 @@ def test_footage_has_figures_without_truth(
     taken = footage(path, clips[2].text, CARD, 3)
     assert taken.frames.shape == (3, 144, 256, 3)
     bench = bench_of(KnowingEditor(clips=clips), critic, lambda: None)
-    ablation, gallery = ablate(bench, (GATHER_SWAP,), [taken], tmp_path)
+    ablation, gallery = ablate(bench, (GATHER_SWAP,), [(0, taken)], tmp_path)
     assert Figure.INSIDE not in ablation.clips[0].by_variant[GATHER_SWAP.name]
     assert ablation.values(GATHER_SWAP.name, Figure.WARP_ERROR)[0] >= 0
     assert set(gallery) == {SOURCE, GATHER_SWAP.name}
