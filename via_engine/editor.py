@@ -226,8 +226,8 @@ class VideoEditor:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
             adapter = yield from stage.adapter(self._adapters, adapter_folder)
+            yield from _adapter_notes(adapter, clip)
             if adapter.sampling is not None:
-                yield _sampling_note(adapter)
                 clip = clip.under(adapter.sampling)
         if Stay.AFTER_USE in self._stays_of_lookers:
             self._perception.release()
@@ -311,14 +311,22 @@ class VideoEditor:
             yield ChunkFinished(chunk=chunks[index])
 
 
-def _sampling_note(adapter: Adapter) -> Note:
-    sampling = adapter.sampling
-    assert sampling is not None
-    text = (
-        f"The frames are sampled with seed {sampling.seed} and guidance "
-        f"{sampling.guidance_scale:g} for words, {sampling.image_guidance_scale:g} for the picture"
-    )
-    return Note(text=f"{text}." if adapter.steps else f"{text}; the model stays as it was.")
+def _adapter_notes(adapter: Adapter, clip: Clip) -> Iterator[Note]:
+    sampling, anchor = adapter.sampling, adapter.anchor
+    if sampling is not None:
+        text = (
+            f"The frames are sampled with seed {sampling.seed} and guidance "
+            f"{sampling.guidance_scale:g} for words, {sampling.image_guidance_scale:g} for the "
+            "picture"
+        )
+        yield Note(text=f"{text}." if adapter.steps else f"{text}; the model stays as it was.")
+    if anchor is not None and anchor.size != (clip.width, clip.height):
+        width, height = anchor.size
+        yield Note(
+            text=f"The adapter's own edited frame is {width}×{height} at working size, this clip "
+            f"{clip.width}×{clip.height}: its frames follow the tuned model alone. Tune on a frame "
+            "of this clip for a closer match."
+        )
 
 
 def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int, FinishedChunk]:

@@ -60,8 +60,8 @@ Run = Callable[..., list[EditEvent]]
 
 def clip_of(folder: Path, pictures: list[NDArray[np.uint8]]) -> MediaInfo:
     geometry = ClipGeometry(
-        width=WIDTH,
-        height=HEIGHT,
+        width=pictures[0].shape[1],
+        height=pictures[0].shape[0],
         frame_rate=Fraction(24),
         sample_aspect_ratio=Fraction(1),
         colour=ColourTags(primaries=1, transfer=1, matrix=1, full_range=False),
@@ -308,6 +308,35 @@ def test_a_retouched_frame_leads_the_group_however_the_edit_is_blended(
     assert group.group_frames[0] == 2
     assert len(group.group_frames) == len(of_kind(plain, GroupReady)[0].group_frames)
     assert not np.array_equal(pictures_of(events), pictures_of(plain))
+
+
+def test_a_retouched_frame_of_another_size_is_said_to_stay_out_of_the_group(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
+    Image.fromarray(255 - picture).save(tmp_path / "root.png")
+    adapt = AdaptSettings(root=RootImage(frame=2, path=tmp_path / "root.png"), steps=1)
+    [tuned] = of_kind(
+        run(editor, request_for(instruction="make it night", adapt=adapt)), EditorAdapted
+    )
+    larger = clip_of(tmp_path, [frame.repeat(2, 0) for frame in drawn(demo_scene(), range(3))])
+    events = run(
+        editor,
+        request_for(
+            instruction="make it night",
+            media_path=larger.path,
+            media_identity=larger.identity,
+            frame_range=larger.frame_range,
+            group_range=larger.frame_range,
+            adapt=AdaptSettings(adapter=tuned.path),
+        ),
+    )
+
+    [said] = [note.text for note in of_kind(events, Note) if "own edited frame" in note.text]
+    assert f"{WIDTH}×{HEIGHT}" in said
 
 
 def test_of_a_root_nobody_chose_a_rehearsal_decides_how_the_clip_is_sampled(

@@ -53,6 +53,12 @@ class Anchor:
     source: Tensor
     edited: Tensor
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self.source.shape[2:]
+        return width, height
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adapter:

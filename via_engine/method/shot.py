@@ -283,7 +283,7 @@ def _fitting_anchor(
     """The adapter's anchor, if frames look at a group and are of its size."""
     anchor = None if adapter is None else adapter.anchor
     looks = request.attention in {AttentionMode.GATHER_SWAP, AttentionMode.CROSS_FRAME}
-    if anchor is None or not looks or anchor.source.shape[2:] != (height, width):
+    if anchor is None or not looks or anchor.size != (width, height):
         return None
     return anchor
 
