@@ -114,7 +114,7 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     words += ["--variants", "full", "per-frame", "--clips", str(tmp_path), "--instruction", "x"]
     assert main([*words, "--plot", str(tmp_path / "plot.png")]) == 0
     assert main(["quality", "--pair", "a.mov", "b.mov"]) == 0
-    assert main(["quality", "--keep", str(tmp_path), "--part", "2/3"]) == 0
+    assert main(["quality", "--keep", str(tmp_path), "--part", "2/3", "--dtype", "bfloat16"]) == 0
     plain, full, all_of_them, pair, part = (options for _, options in fake.asked)
     assert plain == QualityOptions()
     assert (plain.clip_count, plain.frame_count) == (4, 12)
@@ -124,7 +124,7 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert all_of_them.clips == tmp_path
     assert (all_of_them.instruction, all_of_them.adapt_steps) == ("x", 9)
     assert list(pair.pair) == [Path("a.mov"), Path("b.mov")]
-    assert (part.keep, part.part) == (tmp_path, (2, 3))
+    assert (part.keep, part.part, part.dtype) == (tmp_path, (2, 3), "bfloat16")
     assert fake.asked[2][0] == 3
 
 

@@ -55,6 +55,7 @@ class QualityOptions:
         frames: another number of frames of each clip, of the long clip, or of the pair.
         variants: names of those to run.
         adapt_steps: most steps of adaptation; None is the model's own default.
+        dtype: of the editor, as in `EngineConfig`.
         clips: folder of footage to edit instead of held-out scenes; it has no truth.
         instruction: what is asked of the footage.
         pair: a source and an edit of it to measure; nothing is edited.
@@ -70,6 +71,7 @@ class QualityOptions:
     frames: int | None = None
     variants: Sequence[str] = VARIANT_NAMES
     adapt_steps: int | None = None
+    dtype: str = "auto"
     clips: Path | None = None
     instruction: str = ""
     pair: Sequence[Path] = ()
@@ -103,7 +105,7 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     if options.pair:
         source, edit = options.pair
         return pair_rows(source, edit, critic, frame_count=options.frames or PAIR_FRAMES)
-    config = EngineConfig()
+    config = EngineConfig(dtype=options.dtype)
     card = load_catalog(config).cards[0]
     editor = VideoEditor(config)
     editor.load(card.name)
@@ -161,6 +163,7 @@ def _asked(options: QualityOptions, card: ModelCard, seed: int) -> dict[str, str
         "frames": str(options.frame_count),
         "variants": " ".join(options.variants),
         "adapt_steps": str(options.adapt_steps),
+        "dtype": options.dtype,
         "clips": "" if options.clips is None else str(options.clips.resolve()),
         "instruction": options.instruction,
     }
