@@ -12,9 +12,9 @@ from via_engine.masks.plan import plan_instruction
 from via_engine.measure.rows import Bar, Row
 from via_engine.method.adaptation import half_products
 from via_engine.method.frame_edit import FrameEdit
+from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_pair import (
     RootCandidateEdit,
-    RootFrame,
     RootQuestion,
     propose_roots,
     root_choices,

@@ -21,7 +21,7 @@ from via_engine.method.adapter import Adapter
 from via_engine.method.clip import Clip
 from via_engine.method.denoising_doubt import denoising_doubts
 from via_engine.method.edit_area import EditArea
-from via_engine.method.root_pair import RootFrame
+from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_score import RootPictures
 from via_engine.method.shot_parts import ShotPart
 from via_engine.models.editors import InstructPix2PixEditor

@@ -1,8 +1,8 @@
-"""The root pair: which frame is edited first, under which seeds, and which edit is the one.
+"""The root pair: under which seeds a root frame is edited, and which edit is the one.
 
-The published method takes any frame and lets a person choose among seeds. Here the frames that
-show most, sharpest and nearest to the middle are edited under several seeds and guidances, and
-`root_score` puts the edits in order; a person may still choose, or bring a frame of their own.
+The published method lets a person choose among seeds. Here a frame is edited under several seeds
+and guidances, and `root_score` puts the edits in order; a person may still choose, or bring a
+picture of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.adaptation import RootPair
 from via_engine.method.denoising_doubt import denoising_doubts
 from via_engine.method.frame_edit import FrameEdit
+from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_score import (
     Frame,
     RootFigures,
@@ -38,7 +38,6 @@ from via_engine.schedule import batches
 
 JUDGED = 4
 _BATCH = 4
-_LUMA = (0.2126, 0.7152, 0.0722)
 # Factors of the guidance asked for: as it is, and with more weight on both words and source.
 _GUIDANCE_FACTORS = ((1.0, 1.0), (1.5, 4 / 3))
 
@@ -48,33 +47,6 @@ class Judge(Protocol):
 
     def judge(self, source: Frame, edited: Frame, instruction: str) -> float:
         """0 to 10, 10 the best; frames are (H, W, 3) uint8 RGB."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RootFrame:
-    """A frame of the clip that may become the root.
-
-    Attributes:
-        frame: its number in the media.
-        source: (1, 3, H, W), RGB, float32, 0 to 1, at working size.
-        alpha: (1, 1, H, W), float32, 1 where the edit goes, 0 where the source stays; None for
-            the whole picture.
-    """
-
-    frame: int
-    source: Tensor
-    alpha: Tensor | None = None
-
-    @property
-    def area(self) -> float:
-        """Share of the picture the edit may change."""
-        return 1.0 if self.alpha is None else float(self.alpha.mean())
-
-    def pair(self, edited: Tensor) -> RootPair:
-        """The root pair with an edit (1, 3, H, W) of this frame, the source outside the mask."""
-        if self.alpha is not None:
-            edited = self.source + self.alpha * (edited - self.source)
-        return RootPair(frame=self.frame, source=self.source, edited=edited, mask=self.alpha)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,24 +103,6 @@ class _Candidate:
         source, edited = as_frames(torch.cat([self.pair.source, self.pair.edited]))
         opinion = judge.judge(source, edited, instruction)
         return replace(self, figures=replace(self.figures, judge=opinion))
-
-
-def best_root_frames(frames: Sequence[RootFrame], count: int) -> list[RootFrame]:
-    """The `count` frames best suited to be the root, the best first.
-
-    Rank by mask area, sharpness inside it, and nearness to the middle of those given; a frame
-    without the subject comes last. Area counts double: what is not in the picture is not learned.
-    """
-    middle = (frames[0].frame + frames[-1].frame) / 2
-    ranked = np.zeros(len(frames))
-    for weight, values in (
-        (2.0, [one.area for one in frames]),
-        (1.0, [_sharpness(one) for one in frames]),
-        (1.0, [-abs(one.frame - middle) for one in frames]),
-    ):
-        ranked += weight * _ranks(values)
-    order = sorted(range(len(frames)), key=lambda index: (frames[index].area == 0, -ranked[index]))
-    return [frames[index] for index in order[:count]]
 
 
 def root_choices(
@@ -287,20 +241,3 @@ def _scored(plan: InstructionPlan, candidates: Sequence[_Candidate]) -> list[Roo
             )
         )
     return sorted(edits, key=lambda edit: (edit.is_sound, edit.score), reverse=True)
-
-
-def _sharpness(root: RootFrame) -> float:
-    """Mean square of the Laplacian of luma where the edit goes."""
-    red, green, blue = root.source[0].cpu().numpy()
-    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
-    edges = cv2.Laplacian(luma.astype(np.float32), cv2.CV_32F) ** 2
-    weight = np.ones_like(edges) if root.alpha is None else root.alpha[0, 0].cpu().numpy()
-    return float((edges * weight).sum() / max(float(weight.sum()), 1.0))
-
-
-def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """0 for the smallest to 1 for the largest; equal values share their mean rank."""
-    array = np.asarray(values)
-    below = (array[:, None] > array).sum(axis=1) + (array[:, None] == array).sum(axis=1) / 2
-    ranks: NDArray[np.float64] = below / len(array)
-    return ranks

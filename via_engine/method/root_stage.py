@@ -26,11 +26,10 @@ from via_engine.method.adapter_cache import AdapterCache, AdapterSettings
 from via_engine.method.clip import Clip
 from via_engine.method.edit_area import EditArea, upright_size
 from via_engine.method.rehearsal import WATCHED, Rehearsal, samplings
+from via_engine.method.root_frame import RootFrame, best_root_frames
 from via_engine.method.root_pair import (
     RootCandidateEdit,
-    RootFrame,
     RootQuestion,
-    best_root_frames,
     propose_roots,
     root_choices,
     root_pair_from_image,

@@ -15,11 +15,10 @@ from via_engine.edit_settings import RootChoice
 from via_engine.errors import EditCancelledError, RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.frame_edit import FrameEdit
+from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_pair import (
     JUDGED,
-    RootFrame,
     RootQuestion,
-    best_root_frames,
     propose_roots,
     root_choices,
     root_pair_from_image,
@@ -98,11 +97,11 @@ def question(
     )
 
 
-def root_frame(frame: int = 4, columns: int = 6, contrast: float = 1.0) -> RootFrame:
+def root_frame(frame: int = 4) -> RootFrame:
     source = torch.rand((1, 3, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(frame))
     alpha = torch.zeros((1, 1, HEIGHT, WIDTH))
-    alpha[..., :columns] = 1
-    return RootFrame(frame=frame, source=0.5 + contrast * (source - 0.5), alpha=alpha)
+    alpha[..., :6] = 1
+    return RootFrame(frame=frame, source=source, alpha=alpha)
 
 
 def choices(count: int, frames: Sequence[int] = (4,)) -> tuple[RootChoice, ...]:
@@ -111,29 +110,6 @@ def choices(count: int, frames: Sequence[int] = (4,)) -> tuple[RootChoice, ...]:
 
 def never() -> None:
     """Lets every step go on."""
-
-
-def test_the_best_frame_shows_most_sharpest_and_nearest_to_the_middle() -> None:
-    frames = [
-        root_frame(0, columns=4),
-        root_frame(10, columns=8, contrast=0.2),
-        root_frame(20, columns=8),
-        root_frame(30, columns=2),
-        root_frame(40, columns=0),
-    ]
-
-    best = best_root_frames(frames, 5)
-
-    assert best[0].frame == 20
-    assert best[-1].frame == 40
-    assert [one.frame for one in best_root_frames(frames, 2)] == [one.frame for one in best[:2]]
-
-
-def test_without_masks_alike_frames_are_ranked_by_the_middle() -> None:
-    same = root_frame(0).source
-    frames = [RootFrame(frame=frame, source=same) for frame in (0, 6, 12, 18, 24)]
-
-    assert best_root_frames(frames, 1)[0].frame == 12
 
 
 def test_choices_differ_and_begin_with_the_request_itself() -> None:
