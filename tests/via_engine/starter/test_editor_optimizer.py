@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.multiprocessing.spawn import spawn
 
 from via_engine.starter.training.editor_optimizer import EditorOptimizer
 
@@ -64,4 +67,37 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not() -> None:
     learn(net, optimizer, 1)
     learn(resumed, second, 1)
     for one, other in zip(net.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_processes_that_share_the_work_learn_what_one_learns(tmp_path: Path) -> None:
+    spawn(_learn_with_another, (tmp_path,), nprocs=2)  # type: ignore[no-untyped-call]
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    alone = Network()
+    optimizer = EditorOptimizer(alone, [], RATE)
+    learn(alone, optimizer, 3)
+    for name, weight in alone.state_dict().items():
+        assert torch.equal(first["net"][name], second["net"][name])
+        assert torch.allclose(first["net"][name], weight, atol=1e-6)
+    # One process goes on from what two have kept.
+    optimizer.load_state_dict(first["optimizer"])
+    _assert_alike(optimizer.state_dict()["momenta"], second["optimizer"]["momenta"])
+
+
+def _learn_with_another(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    meeting = f"file://{folder / 'meeting'}"
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    net = Network()
+    optimizer = EditorOptimizer(net, [], RATE, rank=rank, processes=2)
+    learn(net, optimizer, 3)
+    kept: dict[str, Any] = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(kept, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def _assert_alike(some: list[Tensor], others: list[Tensor]) -> None:
+    assert len(some) == len(others) == 2
+    for one, other in zip(some, others, strict=True):
+        assert one.abs().sum() > 0
         assert torch.equal(one, other)

@@ -161,7 +161,9 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     averaged = torch.optim.swa_utils.AveragedModel(editor, avg_fn=_follow)
     words = [*editor.text_encoder.parameters()] if settings.learns_words else []
     editor.text_encoder.requires_grad_(bool(words))
-    optimizer = EditorOptimizer(editor.unet, words, settings.learning_rate)
+    optimizer = EditorOptimizer(
+        editor.unet, words, settings.learning_rate, rank=run.rank, processes=run.processes
+    )
     both = nn.ModuleDict({"editor": editor, "averaged": averaged})
     run.resume(both, optimizer)
     torch.manual_seed(settings.seed + run.step + 1_000_003 * run.rank)

@@ -190,7 +190,7 @@ class TrainingRun:
             group["lr"] = peak * warm * (0.05 + 0.95 * decay)
 
     def advance(self, loss: float, samples: int) -> bool:
-        """Count one step and report now and then; true when a checkpoint is due."""
+        """Count one step and report now and then; true, to all processes, when to save."""
         now = time.monotonic()
         self.wall_time_s += now - self._clock
         self._clock = now
@@ -200,16 +200,17 @@ class TrainingRun:
         if self.rank == 0 and now - self._reported > _PROGRESS_PERIOD_S:
             self._reported = now
             self._report()
-        return self.rank == 0 and now - self._saved > _CHECKPOINT_PERIOD_S
+        return self._agreed(now - self._saved > _CHECKPOINT_PERIOD_S)
 
     def save(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Write the checkpoint in one motion."""
+        """Write the checkpoint in one motion; every process has to come here."""
+        self._saved = time.monotonic()
+        learned = optimizer.state_dict()
         if self.rank:
             return
-        self._saved = time.monotonic()
         state = {
             "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizer": learned,
             "step": self.step,
             "samples": self.samples,
             "wall_time_s": self.wall_time_s,
