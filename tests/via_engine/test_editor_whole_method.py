@@ -132,6 +132,13 @@ def of_kind(events: list[EditEvent], kind: type[Event]) -> list[Event]:
     return [event for event in events if isinstance(event, kind)]
 
 
+def retouched(clip: MediaInfo, folder: Path) -> RootImage:
+    """Frame 2 with its colours inverted."""
+    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
+    Image.fromarray(255 - picture).save(folder / "root.png")
+    return RootImage(frame=2, path=folder / "root.png")
+
+
 def pictures_of(events: list[EditEvent]) -> NDArray[np.float32]:
     media = probe_media(of_kind(events, EditResult)[0].path)
     return np.stack(list(read_frames(media, media.frame_range)))
@@ -260,10 +267,7 @@ def test_a_retouched_frame_spreads_over_the_clip(
     request_for: Callable[..., EditRequest],
     tmp_path: Path,
 ) -> None:
-    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
-    Image.fromarray(255 - picture).save(tmp_path / "root.png")
-    root = RootImage(frame=2, path=tmp_path / "root.png")
-    adapt = AdaptSettings(root=root, steps=3)
+    adapt = AdaptSettings(root=retouched(clip, tmp_path), steps=3)
     plain = run(editor, request_for(instruction="make it night"))
     first = run(editor, request_for(instruction="make it night", adapt=adapt))
     second = run(
@@ -298,9 +302,7 @@ def test_a_retouched_frame_leads_the_group_however_the_edit_is_blended(
     tmp_path: Path,
     local: LocalSettings,
 ) -> None:
-    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
-    Image.fromarray(255 - picture).save(tmp_path / "root.png")
-    adapt = AdaptSettings(root=RootImage(frame=2, path=tmp_path / "root.png"), steps=1)
+    adapt = AdaptSettings(root=retouched(clip, tmp_path), steps=1)
     plain = run(editor, request_for(local=local))
     events = run(editor, request_for(local=local, adapt=adapt))
 
@@ -316,9 +318,7 @@ def test_a_retouched_frame_of_another_size_is_said_to_stay_out_of_the_group(
     request_for: Callable[..., EditRequest],
     tmp_path: Path,
 ) -> None:
-    picture = (sources(clip, FrameRange(2, 3))[0] * 255).astype(np.uint8)
-    Image.fromarray(255 - picture).save(tmp_path / "root.png")
-    adapt = AdaptSettings(root=RootImage(frame=2, path=tmp_path / "root.png"), steps=1)
+    adapt = AdaptSettings(root=retouched(clip, tmp_path), steps=1)
     [tuned] = of_kind(
         run(editor, request_for(instruction="make it night", adapt=adapt)), EditorAdapted
     )
