@@ -117,7 +117,7 @@ def ablate(
     figures: list[ClipFigures] = []
     gallery: Gallery = {}
     for number, clip in clips:
-        known = shelf.find(number) if shelf else None
+        known = None if shelf is None else shelf.find(number)
         if known is not None:
             figures.append(known)
             for _ in variants:

@@ -63,7 +63,8 @@ class QualityOptions:
         part: which part of how many equal ones, from 1, is measured now.
         keep: folder that keeps every clip's figures; those it holds are not measured again.
         plot: where to write the figures as PNG.
-        sheet: where to write frames of the first clip measured now as PNG.
+        sheet: where to write frames of the first clip measured now as PNG; none is written when
+            `keep` holds them all.
     """
 
     full: bool = False

@@ -75,7 +75,8 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
         "--sheet",
         type=picture_path,
         metavar="FILE.png",
-        help="write frames of the first clip measured there, a row for each variant",
+        help="write frames of the first clip measured now, a row for each variant; none where "
+        "--keep holds them all",
     )
 
 
