@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -129,6 +129,14 @@ class Sampling:
     guidance_scale: float
     image_guidance_scale: float
 
+    def scaled(self, text: float, image: float) -> Sampling:
+        """The guidances times factors; none is brought below 1, where it would steer away."""
+        return replace(
+            self,
+            guidance_scale=_scaled(self.guidance_scale, text),
+            image_guidance_scale=_scaled(self.image_guidance_scale, image),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class RootChoice:
@@ -183,3 +191,7 @@ class AdaptSettings:
     candidates: int = 8
     root: RootChoice | RootImage | None = None
     adapter: Path | None = None
+
+
+def _scaled(guidance: float, factor: float) -> float:
+    return max(guidance * factor, min(guidance, 1.0))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from via_engine import edit_settings
 from via_engine.masks.plan import plan_instruction
 from via_engine.measure.rows import Bar, Row
 from via_engine.method.adaptation import half_products
@@ -86,13 +87,12 @@ def proposed_roots(
         plan=plan_instruction(case.text),
         critic=critic,
     )
-    choices = root_choices(
-        [case.frame],
-        CANDIDATES,
+    asked = edit_settings.Sampling(
         seed=seed,
         guidance_scale=editor.card.guidance_scale,
         image_guidance_scale=editor.card.image_guidance_scale,
     )
+    choices = root_choices([case.frame], CANDIDATES, asked)
     with half_products(editor.unet):
         return propose_roots(question, [case_root(case)], choices, lambda: None)
 

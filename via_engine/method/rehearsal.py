@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,8 +32,6 @@ SEEDS = 4
 WATCHED = 1
 # Factors of the guidance asked for.
 _GUIDANCE_FACTORS = ((1.0, 1.0), (0.75, 5 / 6))
-# Below these guidance would steer away from the instruction.
-_LEAST_GUIDANCE = 1.0
 # Weight of the logarithm of the change against that of the squared error. Without it an edit
 # that stops half way counts as a likely one. From 45 held-out clips, on which all weights from
 # 1.5 to 3 are about as good.
@@ -44,11 +42,7 @@ _SMALL_CHANGE = 1e-3
 def samplings(asked: Sampling) -> tuple[Sampling, ...]:
     """What is rehearsed: the sampling asked for, then other seeds and lower guidance."""
     found = [
-        Sampling(
-            seed=asked.seed + offset,
-            guidance_scale=_lowered(asked.guidance_scale, text),
-            image_guidance_scale=_lowered(asked.image_guidance_scale, image),
-        )
+        replace(asked.scaled(text, image), seed=asked.seed + offset)
         for text, image in _GUIDANCE_FACTORS
         for offset in range(SEEDS)
     ]
@@ -130,7 +124,3 @@ def edit_values(
         _CHANGE_WEIGHT * math.log(change + _SMALL_CHANGE) - doubt
         for change, doubt in zip(pictures.changes(), doubts, strict=True)
     ]
-
-
-def _lowered(scale: float, factor: float) -> float:
-    return max(scale * factor, min(scale, _LEAST_GUIDANCE))

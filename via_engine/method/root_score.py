@@ -28,9 +28,9 @@ LEAST_ALIKE_OBJECT, LEAST_ALIKE_ELSE = 0.6, 0.4
 LEAST_DIRECTION = 0.1
 MOST_BACKGROUND_CHANGE = 0.15
 # In decibels: half of what the background lost, and what doubt and change tell of the inside, by a
-# fit on 39 held-out choices. Direction, likeness, variation, agreement among the candidates and the
+# fit on 78 held-out choices. Direction, likeness, variation, agreement among the candidates and the
 # doubt at low noise were tried as well; each made the order worse.
-WEIGHTS = {"background": 4.34, "doubt": 1.5, "change": 1.0, "judge": 1.0}
+WEIGHTS = {"background": 4.34, "doubt": 2.0, "change": 1.0, "judge": 1.0}
 _SMALL_STEP = 1e-3
 
 

@@ -160,14 +160,7 @@ class RootStage:
 
     def _candidates(self, count: int) -> list[RootCandidateEdit]:
         frames = best_root_frames(self._frames(self._looked_at()), _ROOT_FRAMES)
-        request = self.clip.request
-        choices = root_choices(
-            [one.frame for one in frames],
-            count,
-            seed=request.seed,
-            guidance_scale=request.guidance_scale,
-            image_guidance_scale=request.image_guidance_scale,
-        )
+        choices = root_choices([one.frame for one in frames], count, self.clip.sampling)
         return self._edited(frames, choices)
 
     def _edited(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tests.via_engine.models.tiny_pipeline import ZERO_SNR, tiny_card, write_tiny_pipeline
-from via_engine.edit_settings import RootChoice
+from via_engine.edit_settings import RootChoice, Sampling
 from via_engine.errors import EditCancelledError, RootError
 from via_engine.masks.plan import InstructionPlan, Region
 from via_engine.method.frame_edit import FrameEdit
@@ -105,7 +105,9 @@ def root_frame(frame: int = 4) -> RootFrame:
 
 
 def choices(count: int, frames: Sequence[int] = (4,)) -> tuple[RootChoice, ...]:
-    return root_choices(frames, count, seed=7, guidance_scale=7.5, image_guidance_scale=1.5)
+    return root_choices(
+        frames, count, Sampling(seed=7, guidance_scale=7.5, image_guidance_scale=1.5)
+    )
 
 
 def never() -> None:
