@@ -36,7 +36,7 @@ def folder_path(text: str) -> Path:
     """A folder that exists."""
     path = Path(text)
     if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no folder")
+        raise argparse.ArgumentTypeError(f"{text} is no folder; make it or check the path")
     return path
 
 
