@@ -93,7 +93,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m server", description="Via's server.", epilog=ENVIRONMENT_NOTE
+        prog="via serve", description="Via's server.", epilog=ENVIRONMENT_NOTE
     )
     plain = ServerConfig(state_folder=platformdirs.user_state_path("via"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from via_engine.errors import ModelError
 from via_engine.starter import train
 from via_engine.starter.bundle import (
     StarterModel,
@@ -84,3 +85,10 @@ def test_packaged_model_is_trained_on(
     after = read_record(checked_folder(folder))[model]
     assert int(after["samples"]) > int(before["samples"])
     assert str(after["command"]).startswith(f"{before['command']} && ")
+
+
+def test_checkpoint_of_another_version_names_itself_and_what_to_do(tmp_path: Path) -> None:
+    torch.save({"model": {}, "optimizer": {}}, tmp_path / "vae.pt")
+
+    with pytest.raises(ModelError, match=r"vae\.pt is of another version .* move it away"):
+        train.main(["vae", "--cache", str(tmp_path), "--device", "cpu", "--steps", "1"])

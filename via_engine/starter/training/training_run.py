@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, distributed, nn
 
+from via_engine.errors import ModelError
+
 _CHECKPOINT_PERIOD_S = 180.0
 _PROGRESS_PERIOD_S = 20.0
 _WARM_STEPS = 100
@@ -144,12 +146,22 @@ class TrainingRun:
         self.earlier_wall_time_s = float(record["wall_time_s"])
 
     def resume(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Load model, optimizer and counters of an earlier run, if there was one."""
+        """Load model, optimizer and counters of an earlier run, if there was one.
+
+        Raises:
+            ModelError: the checkpoint is of another model or another version of its training.
+        """
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        try:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"{self.checkpoint} is of another version of this training; move it away "
+                "to begin anew, or go on from the packaged weights with --from-packaged"
+            ) from error
         self.step, self.samples = state["step"], state["samples"]
         self.wall_time_s, self.loss = state["wall_time_s"], state["loss"]
 
