@@ -55,6 +55,7 @@ def edit_spec(
         attention=_word(settings.attention, "ATTENTION_MODE"),
         swap_layers=_word(settings.swap_layers, "SWAP_LAYERS"),
         swap_steps=settings.swap_steps,
+        steady_frames=settings.steady_frames,
         local=_local_message(desk, settings.local, first_frame),
         adapt=None if adapt is None else _adapt_message(desk, adapt, first_frame),
         output_format=settings.output_format,

@@ -106,6 +106,10 @@ class EditOptions:
     swap_steps: Annotated[
         int | None, option("First steps in which they do.", panel=LOOK, **COUNT)
     ] = None
+    steady_frames: Annotated[
+        int | None,
+        option("Neighbours a frame is steadied with; 0: none.", panel=LOOK, metavar="N", min=0),
+    ] = None
 
     def settings(self) -> EditSettings:
         """What the options say.
@@ -125,6 +129,7 @@ class EditOptions:
             attention=self.attention,
             swap_layers=self.swap_layers,
             swap_steps=self.swap_steps,
+            steady_frames=self.steady_frames,
             local=self._local(),
             adapt=self._adapt(),
             identity=self.identity,

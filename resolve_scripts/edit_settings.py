@@ -140,6 +140,7 @@ class EditSettings:
         attention: what the attention of a frame looks at.
         swap_layers: which layers take the group's keys and values.
         swap_steps: first steps in which they do.
+        steady_frames: neighbours with which each frame's change is averaged along the motion.
         local: where the edit may change the picture.
         adapt: how the editor is tuned first; None leaves it as it is.
         identity: runs no model and passes every frame through, to prove that a cut conforms.
@@ -157,6 +158,7 @@ class EditSettings:
     attention: Attention | None = None
     swap_layers: Layers | None = None
     swap_steps: int | None = None
+    steady_frames: int | None = None
     local: LocalSettings = LocalSettings()
     adapt: AdaptSettings | None = None
     identity: bool = False

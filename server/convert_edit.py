@@ -53,6 +53,7 @@ def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:
             message.swap_layers, SWAP_LAYERS, SwapLayers.ALL, field="spec.swap_layers"
         ),
         swap_steps=if_present(message, "swap_steps"),
+        steady_frames=if_present(message, "steady_frames"),
         local=local_spec(message.local),
         adapt=adapt_spec(message.adapt) if message.HasField("adapt") else None,
         output_format=chosen(
@@ -83,6 +84,7 @@ def edit_spec_message(spec: ResolvedSpec) -> edit_pb2.EditSpec:
         attention=number_of(spec.attention, ATTENTION_MODES),
         swap_layers=number_of(spec.swap_layers, SWAP_LAYERS),
         swap_steps=spec.swap_steps,
+        steady_frames=spec.steady_frames,
         local=local_message(spec.local),
         adapt=adapt_message(spec.adapt),
         output_format=number_of(spec.output_format, OUTPUT_FORMATS),

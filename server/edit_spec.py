@@ -148,6 +148,7 @@ class EditSpec:
     attention: AttentionMode = AttentionMode.GATHER_SWAP
     swap_layers: SwapLayers = SwapLayers.ALL
     swap_steps: int | None = None
+    steady_frames: int | None = None
     local: LocalSpec = LocalSpec()
     adapt: AdaptSpec | None = None
     output_format: OutputFormat = OutputFormat.PRORES_422_HQ_MOV
@@ -183,6 +184,7 @@ class ResolvedSpec:
     attention: AttentionMode = AttentionMode.GATHER_SWAP
     swap_layers: SwapLayers = SwapLayers.ALL
     swap_steps: int | None = None
+    steady_frames: int = 0
     local: LocalSpec = LocalSpec()
     adapt: AdaptSpec | None = None
     output_format: OutputFormat
@@ -219,6 +221,7 @@ class ResolvedSpec:
             attention=self.attention,
             swap_layers=self.swap_layers,
             swap_steps=self.swap_steps,
+            steady_frames=self.steady_frames,
             local=self._local_settings(),
             adapt=None if self.adapt is None else self._adapt_settings(self.adapt),
             output_format=self.output_format,

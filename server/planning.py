@@ -7,7 +7,11 @@ from typing import TypeVar
 from server.checking import MAX_SCALE, check_adapt, check_local, check_number, upright_size
 from server.edit_spec import Attachments, EditPlan, EditSpec, Pace, ResolvedSpec
 from server.errors import ArgumentError
-from via_engine.config import DEFAULT_GROUP_SIZE, MAX_INSTRUCTION_CHARACTERS
+from via_engine.config import (
+    DEFAULT_GROUP_SIZE,
+    DEFAULT_STEADY_FRAMES,
+    MAX_INSTRUCTION_CHARACTERS,
+)
 from via_engine.edit_request import LookSource
 from via_engine.errors import InstructionError, MediaNotFoundError, RangeError
 from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
@@ -19,6 +23,7 @@ T = TypeVar("T")
 
 MAX_STEPS = 1_000
 MAX_GROUP_SIZE = 64
+MAX_STEADY_FRAMES = 8
 MAX_HOLD_FRAMES = 216_000  # an hour of 60 frames per second
 MISSING_SHOWN = 5
 HDR_TRANSFERS = (16, 18)  # ITU-T H.273: PQ, HLG
@@ -159,6 +164,7 @@ def _resolve(
     check_number("spec.image_guidance_scale", image_guidance_scale, 1, MAX_SCALE)
     check_number("spec.group_size", group_size, 1, MAX_GROUP_SIZE)
     check_number("spec.swap_steps", spec.swap_steps, 1, steps)
+    check_number("spec.steady_frames", spec.steady_frames, 0, MAX_STEADY_FRAMES)
     if spec.group_range is not None and spec.group_from:
         raise ArgumentError(
             "the look comes from another job or from a range of this media, not from both; leave "
@@ -182,6 +188,7 @@ def _resolve(
         attention=spec.attention,
         swap_layers=spec.swap_layers,
         swap_steps=spec.swap_steps,
+        steady_frames=_default(spec.steady_frames, DEFAULT_STEADY_FRAMES),
         local=spec.local,
         adapt=spec.adapt,
         output_format=_written(spec.output_format, media),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 MAX_INSTRUCTION_CHARACTERS = 2_000
 DEFAULT_GROUP_SIZE = 4
+DEFAULT_STEADY_FRAMES = 2
 
 
 @dataclass(frozen=True, kw_only=True)

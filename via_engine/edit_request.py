@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from via_engine.config import DEFAULT_STEADY_FRAMES
 from via_engine.edit_settings import AdaptSettings, AttentionMode, LocalSettings, SwapLayers
 from via_engine.media_types import FrameRange, ImageSequence, MediaFile, OutputFormat
 
@@ -70,6 +71,8 @@ class EditRequest:
         attention: what the attention of each frame looks at.
         swap_layers: which layers take the group's keys and values.
         swap_steps: first steps in which they do; None is all of them.
+        steady_frames: neighbours on each side, within the range and the shot, with which what the
+            edit changes of a frame is averaged along the source's motion; 0 leaves it as it is.
         local: where the edit may change the picture.
         adapt: how the editor is tuned on a root frame first; None leaves it as it is.
         output_format: container and codec of the result.
@@ -95,6 +98,7 @@ class EditRequest:
     attention: AttentionMode = AttentionMode.GATHER_SWAP
     swap_layers: SwapLayers = SwapLayers.ALL
     swap_steps: int | None = None
+    steady_frames: int = DEFAULT_STEADY_FRAMES
     local: LocalSettings = field(default_factory=LocalSettings)
     adapt: AdaptSettings | None = None
     output_format: OutputFormat = OutputFormat.PRORES_422_HQ_MOV

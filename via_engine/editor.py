@@ -2,14 +2,14 @@
 
 Load the model, find where the edit goes, adapt the model to one edited frame; then, shot by shot,
 gather the attention of the group frames and swap it into every frame batch after batch, blend with
-the source, decode, encode durable chunks; at last assemble. An identity edit skips all between
-decoding and encoding.
+the source, decode, steady along the source's motion, encode durable chunks; at last assemble. An
+identity edit skips all between decoding and encoding.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -31,14 +31,16 @@ from via_engine.method.adapter import Adapter
 from via_engine.method.adapter_cache import AdapterCache
 from via_engine.method.area_search import Areas, find_areas
 from via_engine.method.attention_group import AttentionGroup
+from via_engine.method.batch_plan import Batch, needed_batches, runs
 from via_engine.method.chunk_encoder import ChunkEncoder
 from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
-from via_engine.method.pass_through import PassThrough
+from via_engine.method.pass_through import PassThrough, UnchangedPicture
 from via_engine.method.perception import Perception
 from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
-from via_engine.method.shot import Picture, Shot, check_range, checked_media
+from via_engine.method.shot import EditedPicture, Picture, Shot, check_range, checked_media
+from via_engine.method.steadying import steady
 from via_engine.models.catalog import load_catalog
 from via_engine.models.device_speed import device_facts
 from via_engine.models.estimate import DeviceFacts
@@ -58,7 +60,7 @@ from via_engine.picture.durable_file import sha256_of
 from via_engine.picture.encode import ClipGeometry
 from via_engine.picture.still import encode_png
 from via_engine.picture.timecode import timecode_at
-from via_engine.schedule import batches, chunk_ranges
+from via_engine.schedule import chunk_ranges
 
 T = TypeVar("T")
 
@@ -152,7 +154,9 @@ class VideoEditor:
     def preview(
         self, request: EditRequest, frame: int, cancelled: Callable[[], bool]
     ) -> FramePreview:
-        """One frame as `edit` would make it, at working size; group and adapter stay resident.
+        """One frame as `edit` makes it before it is steadied, at working size.
+
+        Group and adapter stay resident.
 
         The request's `frame_range` and output settings are not used.
 
@@ -285,30 +289,54 @@ class VideoEditor:
         check: Callable[[], None],
     ) -> Iterator[EditEvent]:
         """Edits the ranges that have no chunk yet, in order, and adds theirs to `chunks`."""
-        missing = [(index, part) for index, part in enumerate(ranges) if index not in chunks]
-        frames_done = sum(chunk.frame_range.frame_count for chunk in chunks.values())
-        pace = Pace(frames_done, shots[0].request.frame_range.frame_count)
-        whole = FrameRange(missing[0][1].start_frame, missing[-1][1].end_frame_exclusive)
+        missing = {index: part for index, part in enumerate(ranges) if index not in chunks}
+        pictures = self._pictures(shots, ranges, missing, clock, check)
+        for index, part in missing.items():
+            with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
+                for _ in part.frames:
+                    encoder.add((yield from _next_picture(pictures)))
+                chunks[index] = encoder.finish(check)
+            yield ChunkFinished(chunk=chunks[index])
+
+    def _pictures(
+        self,
+        shots: Sequence[Shot | PassThrough],
+        ranges: Sequence[FrameRange],
+        missing: Mapping[int, FrameRange],
+        clock: StageClock,
+        check: Callable[[], None],
+    ) -> Iterator[EditEvent | EditedPicture | UnchangedPicture]:
+        """Every picture of the missing ranges in order, and what is told meanwhile."""
+        request = shots[0].request
+        radius = 0 if request.identity else request.steady_frames
+        needed = needed_batches(
+            [shot.frame_range for shot in shots],
+            ranges,
+            missing,
+            batch_frames=self._config.batch_frames,
+            radius=radius,
+        )
+        wanted = {frame for part in missing.values() for frame in part.frames}
+        whole = FrameRange(
+            needed[0].frame_range.start_frame, needed[-1].frame_range.end_frame_exclusive
+        )
         # What an edit leaves alone goes to the encoder as stored, values beyond 0..1 included.
         sources = read_frames(shots[0].media, whole, clipped=not shots[0].keeps_source)
         frames = enumerate(sources, start=whole.start_frame)
-        shot, group = None, None
-        for index, part in missing:
-            with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
-                for next_shot, piece in _pieces(shots, part):
-                    if next_shot is not shot:
-                        if next_shot.group_frames:
-                            yield clock.start(Stage.GATHER)
-                        shot, group = next_shot, (yield from self._gathered(next_shot, check))
-                        yield clock.start(Stage.SWAP)
-                    for batch in batches(_taken(frames, piece), self._config.batch_frames):
-                        check()
-                        first_frame, pictures = batch[0][0], [picture for _, picture in batch]
-                        for picture in shot.apply(first_frame, pictures, group, check):
-                            encoder.add(picture)
-                        yield pace.after(len(batch))
-                chunks[index] = encoder.finish(check)
-            yield ChunkFinished(chunk=chunks[index])
+        frames_total = request.frame_range.frame_count
+        pace = Pace(frames_total - len(wanted), frames_total)
+        last, group = None, None
+        for run in runs(needed):
+            shot = shots[run[0].shot]
+            if shot is not last:
+                if shot.group_frames:
+                    yield clock.start(Stage.GATHER)
+                last, group = shot, (yield from self._gathered(shot, check))
+                yield clock.start(Stage.SWAP)
+            for one in steady(_edited(shot, group, run, frames, check), radius):
+                if one.number in wanted:
+                    yield pace.after(1)
+                    yield one
 
 
 def _adapter_notes(adapter: Adapter, clip: Clip) -> Iterator[Note]:
@@ -338,13 +366,30 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
     }
 
 
-def _pieces(
-    shots: Sequence[Shot | PassThrough], part: FrameRange
-) -> Iterator[tuple[Shot | PassThrough, FrameRange]]:
-    """The part cut where shots end, each piece with its shot."""
-    for shot in shots:
-        if shot.frame_range.overlaps(part):
-            yield shot, shot.frame_range.common_with(part)
+def _next_picture(
+    pictures: Iterator[EditEvent | EditedPicture | UnchangedPicture],
+) -> Generator[EditEvent, None, EditedPicture | UnchangedPicture]:
+    """The next picture; what is told before it goes on to whoever listens."""
+    for one in pictures:
+        if isinstance(one, EditedPicture | UnchangedPicture):
+            return one
+        yield one
+    raise RuntimeError("the pictures ended before their ranges did")
+
+
+def _edited(
+    shot: Shot | PassThrough,
+    group: AttentionGroup | None,
+    run: Sequence[Batch],
+    frames: Iterator[tuple[int, Picture]],
+    check: Callable[[], None],
+) -> Iterator[EditedPicture | UnchangedPicture]:
+    """The frames of a run, batch after batch; of `frames` those before it are passed over."""
+    for batch in run:
+        taken = list(_taken(frames, batch.frame_range))
+        check()
+        first_frame, sources = taken[0][0], [source for _, source in taken]
+        yield from shot.apply(first_frame, sources, group, check)
 
 
 def _taken(

@@ -101,13 +101,15 @@ def _filled(text: str, places: dict[str, str]) -> str:
 def test_the_whole_picture_and_comparisons_are_asked_for(
     via: Via, fake: FakeServer, clip: Path
 ) -> None:
-    options = "--global --attention cross-frame --swap-layers self --swap-steps 3"
+    options = "--global --attention cross-frame --swap-layers self --swap-steps 3 --steady-frames 0"
     via("edit", clip, "x", *options.split(), "--group-size", "2", "--group-from", "7")
     spec = only_spec(fake)
     assert spec.local == local_pb2.LocalSettings(scope=local_pb2.SCOPE_GLOBAL)
     assert spec.attention == edit_pb2.ATTENTION_MODE_CROSS_FRAME
     assert (spec.swap_layers, spec.swap_steps) == (edit_pb2.SWAP_LAYERS_SELF, 3)
     assert (spec.group_size, spec.group_from) == (2, "jobs/7")
+    assert spec.HasField("steady_frames")
+    assert spec.steady_frames == 0
 
 
 def test_naming_anything_of_the_adaptation_asks_for_it(

@@ -186,6 +186,14 @@ def test_the_swap_lasts_no_longer_than_the_steps(swap_steps: int) -> None:
     assert planned(swap_steps=10).spec.swap_steps == 10
 
 
+@pytest.mark.parametrize("steady_frames", [-1, 9])
+def test_a_frame_has_so_many_neighbours_and_no_more(steady_frames: int) -> None:
+    with pytest.raises(ArgumentError, match="steady_frames"):
+        planned(steady_frames=steady_frames)
+    assert planned(steady_frames=0).spec.steady_frames == 0
+    assert planned().spec.steady_frames == 2
+
+
 def test_a_group_larger_than_its_range_uses_all_frames_and_says_so() -> None:
     one = replace(MEDIA, frame_count=1)
     assert (planned(media=one).spec.group_size, planned(media=one).warnings) == (1, ())

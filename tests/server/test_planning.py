@@ -175,6 +175,7 @@ def test_every_chosen_setting_comes_back_as_it_was_asked(
         attention=edit_pb2.ATTENTION_MODE_CROSS_FRAME,
         swap_layers=edit_pb2.SWAP_LAYERS_SELF,
         swap_steps=2,
+        steady_frames=3,
         local=local_pb2.LocalSettings(
             scope=local_pb2.SCOPE_AUTO,
             phrase="the red ball",

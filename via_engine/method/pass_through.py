@@ -20,8 +20,9 @@ Picture = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnchangedPicture:
-    """A source frame that stays as it is."""
+    """A source frame that stays as it is; `number` is its own in the media."""
 
+    number: int
     source: Picture
 
     def at_native_size(self) -> LocalPicture:
@@ -59,10 +60,13 @@ class PassThrough:
 
     def apply(
         self,
-        first_frame: int,  # noqa: ARG002 - as `Shot.apply`
+        first_frame: int,
         sources: Sequence[Picture],
-        group: AttentionGroup | None,  # noqa: ARG002
+        group: AttentionGroup | None,  # noqa: ARG002 - as `Shot.apply`
         check: Callable[[], None],  # noqa: ARG002
     ) -> list[UnchangedPicture]:
         """The frames themselves."""
-        return [UnchangedPicture(source=source) for source in sources]
+        return [
+            UnchangedPicture(number=number, source=source)
+            for number, source in enumerate(sources, start=first_frame)
+        ]

@@ -37,13 +37,15 @@ Alpha = NDArray[np.float32]
 
 
 class EditedPicture(NamedTuple):
-    """A source frame at native size; its edit and its VAE round trip at working size.
+    """A source frame at native and at working size; its edit and VAE round trip at working size.
 
-    `alpha` is (H, W) at native size, 0 where the source stays, 1 where the edit stands; None is 1
-    everywhere.
+    `number` is the frame's own in the media. `alpha` is (H, W) at native size, 0 where the source
+    stays, 1 where the edit stands; None is 1 everywhere.
     """
 
+    number: int
     source: Picture
+    small: Picture
     round_trip: Picture
     edited: Picture
     alpha: Alpha | None
@@ -60,9 +62,8 @@ class EditedPicture(NamedTuple):
         if self.alpha is None:
             return self.edited
         height, width = self.edited.shape[:2]
-        source = to_working_size(self.source, width=width, height=height)
         alpha = to_working_size(self.alpha, width=width, height=height)
-        return composite(source, self.edited, alpha)
+        return composite(self.small, self.edited, alpha)
 
 
 class _Frame(NamedTuple):
@@ -235,9 +236,7 @@ class Shot:
         changing = [one for one in frames if one.alpha is None or one.alpha.any()]
         edits = self._edits(changing, group, check) if changing else {}
         return [
-            EditedPicture(
-                one.source, *edits.get(one.number, (one.small, one.small)), alpha=one.alpha
-            )
+            EditedPicture(*one[:3], *edits.get(one.number, (one.small, one.small)), one.alpha)
             for one in frames
         ]
 

@@ -47,7 +47,7 @@ SWAP_LAYERS_ALL: SwapLayers
 SWAP_LAYERS_SELF: SwapLayers
 
 class EditSpec(_message.Message):
-    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from", "identity", "hold_frames")
+    __slots__ = ("source", "frame_range", "instruction", "group_range", "model", "seed", "steps", "guidance_scale", "image_guidance_scale", "group_size", "output_format", "attention", "swap_layers", "swap_steps", "local", "adapt", "group_from", "identity", "hold_frames", "steady_frames")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FRAME_RANGE_FIELD_NUMBER: _ClassVar[int]
     INSTRUCTION_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class EditSpec(_message.Message):
     GROUP_FROM_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     HOLD_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    STEADY_FRAMES_FIELD_NUMBER: _ClassVar[int]
     source: _media_pb2.MediaSource
     frame_range: _media_pb2.FrameRange
     instruction: str
@@ -86,7 +87,8 @@ class EditSpec(_message.Message):
     group_from: str
     identity: bool
     hold_frames: int
-    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ..., identity: _Optional[bool] = ..., hold_frames: _Optional[int] = ...) -> None: ...
+    steady_frames: int
+    def __init__(self, source: _Optional[_Union[_media_pb2.MediaSource, _Mapping]] = ..., frame_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., instruction: _Optional[str] = ..., group_range: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., model: _Optional[str] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., image_guidance_scale: _Optional[float] = ..., group_size: _Optional[int] = ..., output_format: _Optional[_Union[OutputFormat, str]] = ..., attention: _Optional[_Union[AttentionMode, str]] = ..., swap_layers: _Optional[_Union[SwapLayers, str]] = ..., swap_steps: _Optional[int] = ..., local: _Optional[_Union[_local_pb2.LocalSettings, _Mapping]] = ..., adapt: _Optional[_Union[_adapt_pb2.AdaptSettings, _Mapping]] = ..., group_from: _Optional[str] = ..., identity: _Optional[bool] = ..., hold_frames: _Optional[int] = ..., steady_frames: _Optional[int] = ...) -> None: ...
 
 class EditPlan(_message.Message):
     __slots__ = ("resolved_spec", "media", "frame_count", "working_width", "working_height", "estimated_duration", "warnings", "estimated_memory_bytes", "is_measured")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from via_engine.config import DEFAULT_STEADY_FRAMES
 from via_engine.edit_request import EditRequest
 from via_engine.edit_settings import AdaptSettings, AttentionMode, LocalSettings, Scope, SwapLayers
 
@@ -19,6 +20,7 @@ class Variant:
         swap_layers: which layers take the group's keys and values.
         is_local: whether the instruction decides where the edit may reach.
         adapts: whether the editor is tuned on a root pair first.
+        steadies: whether what the edit changes is averaged along the source's motion.
         noise_per_frame: every frame is an edit of its own with noise of its own, as when an
             image editor is called frame by frame.
     """
@@ -29,6 +31,7 @@ class Variant:
     swap_layers: SwapLayers = SwapLayers.ALL
     is_local: bool = False
     adapts: bool = False
+    steadies: bool = False
     noise_per_frame: bool = False
 
     def of(self, request: EditRequest, *, adapt_steps: int | None = None) -> EditRequest:
@@ -39,6 +42,7 @@ class Variant:
             swap_layers=self.swap_layers,
             local=LocalSettings(scope=Scope.AUTO if self.is_local else Scope.GLOBAL),
             adapt=AdaptSettings(steps=adapt_steps) if self.adapts else None,
+            steady_frames=DEFAULT_STEADY_FRAMES if self.steadies else 0,
         )
 
 
@@ -61,7 +65,10 @@ SELF_ONLY = Variant(name="self-only", title="self-attention only", swap_layers=S
 GATHER_SWAP = Variant(name="gather-swap", title="gather + swap")
 ADAPTED = Variant(name="adapted", title="+ adaptation", adapts=True)
 LOCAL = Variant(name="local", title="+ local control", is_local=True)
-FULL = Variant(name="full", title="full", is_local=True, adapts=True)
+LOCAL_ADAPTED = Variant(
+    name="local-adapted", title="+ adaptation, local", is_local=True, adapts=True
+)
+FULL = Variant(name="full", title="full", is_local=True, adapts=True, steadies=True)
 
 VARIANTS = (
     PER_FRAME,
@@ -72,5 +79,6 @@ VARIANTS = (
     GATHER_SWAP,
     ADAPTED,
     LOCAL,
+    LOCAL_ADAPTED,
     FULL,
 )

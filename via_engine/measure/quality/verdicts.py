@@ -15,6 +15,7 @@ from via_engine.measure.quality.variants import (
     GATHER_ONLY,
     GATHER_SWAP,
     LOCAL,
+    LOCAL_ADAPTED,
     PER_FRAME,
     SAME_NOISE,
     SELF_ONLY,
@@ -35,11 +36,13 @@ def verdicts(found: Ablation) -> list[Row]:
         *_majority(found, SAME_NOISE, None),
         *_majority(found, FULL, Bar(comparison=">=", limit=99)),
         *_spread_ratio(found, FULL, PER_FRAME, Bar(comparison="<=", limit=1 / 8)),
+        *_warp_ratio(found, LOCAL_ADAPTED, None),
         *_warp_ratio(found, FULL, Bar(comparison="<=", limit=1.5)),
         *_edited(found, GATHER_SWAP),
         *_edited(found, FULL),
         *_better_inside(found, ADAPTED, GATHER_SWAP, Bar(comparison=">=", limit=80)),
-        *_better_inside(found, FULL, LOCAL, None),
+        *_better_inside(found, LOCAL_ADAPTED, LOCAL, None),
+        *_better_inside(found, FULL, LOCAL_ADAPTED, None),
         *_spread_ratio(found, CROSS_FRAME, GATHER_SWAP, _AT_LEAST_AS_MUCH),
         *_spread_ratio(found, GATHER_ONLY, GATHER_SWAP, _AT_LEAST_AS_MUCH),
         *_gain(found, Figure.OUTSIDE, LOCAL, GATHER_SWAP, Bar(comparison=">=", limit=0)),
@@ -74,7 +77,7 @@ def _spread_ratio(found: Ablation, variant: Variant, other: Variant, bar: Bar) -
         )
 
 
-def _warp_ratio(found: Ablation, variant: Variant, bar: Bar) -> Iterator[Row]:
+def _warp_ratio(found: Ablation, variant: Variant, bar: Bar | None) -> Iterator[Row]:
     ratios = found.values(variant.name, Figure.WARP_RATIO)
     if ratios:
         yield Row(

@@ -1,0 +1,145 @@
+"""An edit that follows the motion of its source: what it changed is averaged with its neighbours'.
+
+A model that edits frame by frame draws edges and texture anew each time: they boil. Carried along
+the source's motion, changes of neighbouring frames show the same thing, so that their mean keeps
+what they agree on. Ours; the published method leaves what flickers. After the idea of blind
+temporal consistency (Bonneel et al., 2015; Lai et al., 2018), without a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+"""(H, W, 3), R'G'B'."""
+Plane = NDArray[np.float32]
+"""(H, W)."""
+Flow = NDArray[np.float32]
+"""(H, W, 2): how far, x first, in pixels, what a frame shows lies away in the other."""
+
+# Where carried source and source differ by this, the neighbour counts a third. From 16 held-out
+# clips, on which 8 to 20 codes are about as good.
+_SAME = 12 / 255
+# The tests of Ruder et al., 2016, as `warp_error` has them: way and way back have to cancel.
+_SHARE_OF_WAY, _SLACK = 0.01, 0.5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Change:
+    """What an edit changed of a frame, at working size.
+
+    Attributes:
+        source: 0 to 1.
+        change: the edit less the source; both through the model's encoder, so that its blur
+            cancels.
+        reach: 0 to 1, where the edit may show; None is everywhere.
+    """
+
+    source: Picture
+    change: Picture
+    reach: Plane | None = None
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """(H, W), what motion is read from."""
+        samples = (self.source * 255).round().astype(np.uint8)
+        return np.asarray(cv2.cvtColor(samples, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+class Ways(NamedTuple):
+    """The motion from a frame to another one and back."""
+
+    there: Flow
+    back: Flow
+
+    def turned(self) -> Ways:
+        """The same, seen from the other frame."""
+        return Ways(self.back, self.there)
+
+
+def ways_between(one: Change, other: Change) -> Ways:
+    """Motion between two frames near each other in time.
+
+    Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", 2016.
+    """
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return Ways(
+        np.asarray(flow.calc(one.grey, other.grey, None), np.float32),
+        np.asarray(flow.calc(other.grey, one.grey, None), np.float32),
+    )
+
+
+def steadied(one: Change, others: Iterable[tuple[Change, Ways]]) -> Picture:
+    """The change of `one`, averaged with those of others where they show the same thing.
+
+    Args:
+        one: the frame.
+        others: its neighbours, each with the ways from `one` to it.
+
+    Returns:
+        (H, W, 3); exactly `one.change` where no neighbour shows the same.
+    """
+    total = one.change.copy()
+    weights = np.ones(total.shape[:2], np.float32)
+    for other, ways in others:
+        places = _places(ways.there)
+        weight = _weight(one, other, ways, places)
+        cv2.accumulateProduct(_fetched(other.change, places), _in_three(weight), total)
+        weights += weight
+    return np.asarray(cv2.divide(total, _in_three(weights)), np.float32)
+
+
+class _Places(NamedTuple):
+    """Columns and rows, (H, W) each, at which another frame shows what this one does."""
+
+    columns: Plane
+    rows: Plane
+
+
+def _places(flow: Flow) -> _Places:
+    height, width = flow.shape[:2]
+    columns = np.arange(width, dtype=np.float32)
+    rows = np.arange(height, dtype=np.float32)[:, np.newaxis]
+    return _Places(flow[..., 0] + columns, flow[..., 1] + rows)
+
+
+def _fetched(values: NDArray[np.float32], places: _Places) -> NDArray[np.float32]:
+    """Values of the other frame, bilinearly; from outside the nearest."""
+    return np.asarray(
+        cv2.remap(values, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
+def _weight(one: Change, other: Change, ways: Ways, places: _Places) -> Plane:
+    """(H, W), 0 to 1: how far the other frame shows the same, and its edit reaches there."""
+    difference = cv2.absdiff(_fetched(other.source, places), one.source)
+    red, green, blue = cv2.split(difference)
+    largest = cv2.max(cv2.max(red, green), blue)
+    weight: Plane = np.exp(np.square(largest) * np.float32(-(_SAME**-2)))
+    weight *= _is_seen(ways, places)
+    if other.reach is not None:
+        weight *= _fetched(other.reach, places)
+    return weight
+
+
+def _is_seen(ways: Ways, places: _Places) -> NDArray[np.bool_]:
+    """(H, W): whether the way back ends near where the way there began, inside the picture."""
+    across, down = cv2.split(ways.there)
+    back_across, back_down = cv2.split(_fetched(ways.back, places))
+    astray = np.square(across + back_across) + np.square(down + back_down)
+    lengths = np.square(across) + np.square(down) + np.square(back_across) + np.square(back_down)
+    height, width = astray.shape
+    columns, rows = places
+    is_inside = (columns >= 0) & (columns <= width - 1) & (rows >= 0) & (rows <= height - 1)
+    return np.asarray(is_inside & (astray <= _SHARE_OF_WAY * lengths + _SLACK))
+
+
+def _in_three(plane: Plane) -> Picture:
+    return np.asarray(cv2.merge([plane, plane, plane]), np.float32)
