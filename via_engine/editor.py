@@ -40,7 +40,7 @@ from via_engine.method.perception import Perception
 from via_engine.method.progress import Pace, StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import EditedPicture, Picture, Shot, check_range, checked_media
-from via_engine.method.steadying import steady
+from via_engine.method.steadying import SteadiedPicture, steady
 from via_engine.models.catalog import load_catalog
 from via_engine.models.device_speed import device_facts
 from via_engine.models.estimate import DeviceFacts
@@ -305,7 +305,7 @@ class VideoEditor:
         missing: Mapping[int, FrameRange],
         clock: StageClock,
         check: Callable[[], None],
-    ) -> Iterator[EditEvent | EditedPicture | UnchangedPicture]:
+    ) -> Iterator[EditEvent | SteadiedPicture | UnchangedPicture]:
         """Every picture of the missing ranges in order, and what is told meanwhile."""
         request = shots[0].request
         radius = 0 if request.identity else request.steady_frames
@@ -367,11 +367,11 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
 
 
 def _next_picture(
-    pictures: Iterator[EditEvent | EditedPicture | UnchangedPicture],
-) -> Generator[EditEvent, None, EditedPicture | UnchangedPicture]:
+    pictures: Iterator[EditEvent | SteadiedPicture | UnchangedPicture],
+) -> Generator[EditEvent, None, SteadiedPicture | UnchangedPicture]:
     """The next picture; what is told before it goes on to whoever listens."""
     for one in pictures:
-        if isinstance(one, EditedPicture | UnchangedPicture):
+        if isinstance(one, SteadiedPicture | UnchangedPicture):
             return one
         yield one
     raise RuntimeError("the pictures ended before their ranges did")

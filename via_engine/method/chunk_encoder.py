@@ -10,7 +10,8 @@ from queue import Queue
 from via_engine.edit_request import FinishedChunk
 from via_engine.media_types import FrameRange
 from via_engine.method.pass_through import PassThrough, UnchangedPicture
-from via_engine.method.shot import EditedPicture, Picture, Shot
+from via_engine.method.shot import Picture, Shot
+from via_engine.method.steadying import SteadiedPicture
 from via_engine.picture.composite import LocalPicture
 from via_engine.picture.encode import write_chunk
 
@@ -29,8 +30,8 @@ class ChunkEncoder:
         self._index = index
         self._part = part
         self._repeats = request.repeats if is_last else 0
-        self._last: EditedPicture | UnchangedPicture | None = None
-        self._waiting: Queue[EditedPicture | UnchangedPicture | None] = Queue(maxsize=ahead)
+        self._last: SteadiedPicture | UnchangedPicture | None = None
+        self._waiting: Queue[SteadiedPicture | UnchangedPicture | None] = Queue(maxsize=ahead)
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._chunk = self._thread.submit(self._write)
 
@@ -42,7 +43,7 @@ class ChunkEncoder:
             self._waiting.put(None)
         self._thread.shutdown()
 
-    def add(self, picture: EditedPicture | UnchangedPicture) -> None:
+    def add(self, picture: SteadiedPicture | UnchangedPicture) -> None:
         """Hands over the next picture; waits while `ahead` others are before it."""
         self._last = picture
         self._waiting.put(picture)
@@ -60,7 +61,7 @@ class ChunkEncoder:
         return self._chunk.result()
 
     def _write(self) -> FinishedChunk:
-        pictures: Iterator[EditedPicture | UnchangedPicture] = iter(self._waiting.get, None)
+        pictures: Iterator[SteadiedPicture | UnchangedPicture] = iter(self._waiting.get, None)
         try:
             return write_chunk(
                 self._shot.request.work_folder,
@@ -77,10 +78,10 @@ class ChunkEncoder:
 
 
 def _at_native_size(
-    pictures: Iterator[EditedPicture | UnchangedPicture],
+    pictures: Iterator[SteadiedPicture | UnchangedPicture],
 ) -> Iterator[Picture | LocalPicture]:
     """Each picture at the size of its source; one that is held is made once."""
-    last: EditedPicture | UnchangedPicture | None = None
+    last: SteadiedPicture | UnchangedPicture | None = None
     for picture in pictures:
         if picture is not last:
             last, native = picture, picture.at_native_size()

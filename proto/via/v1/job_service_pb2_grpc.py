@@ -165,7 +165,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PreviewFrame(self, request, context):
-        """Edits a single frame at working size and returns it; cancelling the call stops the work.
+        """Edits a single frame at working size and returns it, not yet steadied; cancelling the call stops
+        the work.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
