@@ -9,14 +9,13 @@ identity edit skips all between decoding and encoding.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from via_engine.config import EngineConfig
 from via_engine.edit_events import (
-    ChunkFinished,
     EditEvent,
     EditResult,
     GroupReady,
@@ -31,16 +30,14 @@ from via_engine.method.adapter import Adapter
 from via_engine.method.adapter_cache import AdapterCache
 from via_engine.method.area_search import Areas, find_areas
 from via_engine.method.attention_group import AttentionGroup
-from via_engine.method.batch_plan import Batch, needed_batches, runs
-from via_engine.method.chunk_encoder import ChunkEncoder
 from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
-from via_engine.method.pass_through import PassThrough, UnchangedPicture
+from via_engine.method.pass_through import PassThrough
 from via_engine.method.perception import Perception
-from via_engine.method.progress import Pace, StageClock
+from via_engine.method.progress import StageClock
 from via_engine.method.root_stage import RootStage
-from via_engine.method.shot import EditedPicture, Picture, Shot, check_range, checked_media
-from via_engine.method.steadying import SteadiedPicture, steady
+from via_engine.method.shot import Shot, check_range, checked_media
+from via_engine.method.swap_stage import SwapStage
 from via_engine.models.catalog import load_catalog
 from via_engine.models.device_speed import device_facts
 from via_engine.models.estimate import DeviceFacts
@@ -55,7 +52,7 @@ from via_engine.models.placement import (
 from via_engine.models.residence import planned
 from via_engine.models.resident import ResidentEditors
 from via_engine.picture.assemble import assemble_chunks
-from via_engine.picture.decode import read_frames, read_frames_at
+from via_engine.picture.decode import read_frames_at
 from via_engine.picture.durable_file import sha256_of
 from via_engine.picture.encode import ClipGeometry
 from via_engine.picture.still import encode_png
@@ -146,7 +143,15 @@ class VideoEditor:
                 shots = yield from self._prepared(
                     request, media, clock, check, adapter_folder=request.work_folder
                 )
-            yield from self._swapped(shots, ranges, chunks, clock, check)
+            stage = SwapStage(
+                shots=shots,
+                ranges=ranges,
+                batch_frames=self._config.batch_frames,
+                gathered=lambda shot: self._gathered(shot, check),
+                clock=clock,
+                check=check,
+            )
+            yield from stage.run(chunks)
         yield clock.start(Stage.ASSEMBLE)
         result = _assembled(request, media, [chunks[index] for index in range(len(ranges))], clock)
         yield replace(result, peak_memory_bytes=peak_memory_bytes(self._models.device))
@@ -280,64 +285,6 @@ class VideoEditor:
             self._groups.keep(shot.settings, group)
         return group
 
-    def _swapped(
-        self,
-        shots: Sequence[Shot | PassThrough],
-        ranges: Sequence[FrameRange],
-        chunks: dict[int, FinishedChunk],
-        clock: StageClock,
-        check: Callable[[], None],
-    ) -> Iterator[EditEvent]:
-        """Edits the ranges that have no chunk yet, in order, and adds theirs to `chunks`."""
-        missing = {index: part for index, part in enumerate(ranges) if index not in chunks}
-        pictures = self._pictures(shots, ranges, missing, clock, check)
-        for index, part in missing.items():
-            with ChunkEncoder(shots[0], index, part, self._config.batch_frames) as encoder:
-                for _ in part.frames:
-                    encoder.add((yield from _next_picture(pictures)))
-                chunks[index] = encoder.finish(check)
-            yield ChunkFinished(chunk=chunks[index])
-
-    def _pictures(
-        self,
-        shots: Sequence[Shot | PassThrough],
-        ranges: Sequence[FrameRange],
-        missing: Mapping[int, FrameRange],
-        clock: StageClock,
-        check: Callable[[], None],
-    ) -> Iterator[EditEvent | SteadiedPicture | UnchangedPicture]:
-        """Every picture of the missing ranges in order, and what is told meanwhile."""
-        request = shots[0].request
-        radius = 0 if request.identity else request.steady_frames
-        needed = needed_batches(
-            [shot.frame_range for shot in shots],
-            ranges,
-            missing,
-            batch_frames=self._config.batch_frames,
-            radius=radius,
-        )
-        wanted = {frame for part in missing.values() for frame in part.frames}
-        whole = FrameRange(
-            needed[0].frame_range.start_frame, needed[-1].frame_range.end_frame_exclusive
-        )
-        # What an edit leaves alone goes to the encoder as stored, values beyond 0..1 included.
-        sources = read_frames(shots[0].media, whole, clipped=not shots[0].keeps_source)
-        frames = enumerate(sources, start=whole.start_frame)
-        frames_total = request.frame_range.frame_count
-        pace = Pace(frames_total - len(wanted), frames_total)
-        last, group = None, None
-        for run in runs(needed):
-            shot = shots[run[0].shot]
-            if shot is not last:
-                if shot.group_frames:
-                    yield clock.start(Stage.GATHER)
-                last, group = shot, (yield from self._gathered(shot, check))
-                yield clock.start(Stage.SWAP)
-            for one in steady(_edited(shot, group, run, frames, check), radius):
-                if one.number in wanted:
-                    yield pace.after(1)
-                    yield one
-
 
 def _adapter_notes(adapter: Adapter, clip: Clip) -> Iterator[Note]:
     sampling, anchor = adapter.sampling, adapter.anchor
@@ -364,44 +311,6 @@ def _kept_chunks(request: EditRequest, ranges: Sequence[FrameRange]) -> dict[int
         for chunk in request.finished_chunks
         if chunk.index < len(ranges) and ranges[chunk.index] == chunk.frame_range
     }
-
-
-def _next_picture(
-    pictures: Iterator[EditEvent | SteadiedPicture | UnchangedPicture],
-) -> Generator[EditEvent, None, SteadiedPicture | UnchangedPicture]:
-    """The next picture; what is told before it goes on to whoever listens."""
-    for one in pictures:
-        if isinstance(one, SteadiedPicture | UnchangedPicture):
-            return one
-        yield one
-    raise RuntimeError("the pictures ended before their ranges did")
-
-
-def _edited(
-    shot: Shot | PassThrough,
-    group: AttentionGroup | None,
-    run: Sequence[Batch],
-    frames: Iterator[tuple[int, Picture]],
-    check: Callable[[], None],
-) -> Iterator[EditedPicture | UnchangedPicture]:
-    """The frames of a run, batch after batch; of `frames` those before it are passed over."""
-    for batch in run:
-        taken = list(_taken(frames, batch.frame_range))
-        check()
-        first_frame, sources = taken[0][0], [source for _, source in taken]
-        yield from shot.apply(first_frame, sources, group, check)
-
-
-def _taken(
-    frames: Iterator[tuple[int, Picture]], piece: FrameRange
-) -> Iterator[tuple[int, Picture]]:
-    """The numbered frames of the piece; those before it are passed over."""
-    last = piece.end_frame_exclusive - 1
-    for number, picture in frames:
-        if number >= piece.start_frame:
-            yield number, picture
-        if number == last:
-            return
 
 
 def _drained(events: Generator[EditEvent, None, T]) -> T:
