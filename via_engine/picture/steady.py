@@ -24,9 +24,13 @@ Plane = NDArray[np.float32]
 Flow = NDArray[np.float32]
 """(H, W, 2): how far, x first, in pixels, what a frame shows lies away in the other."""
 
-# Where carried source and source differ by this, the neighbour counts a third. From 16 held-out
-# clips, on which 8 to 20 codes are about as good.
-_SAME = 12 / 255
+# Where a pixel of carried source and source differs by this, the neighbour counts a third. From 12
+# held-out clips, on which 8 to 20 codes are about as good.
+_SAME_SOURCE = 12 / 255
+# The same for the changes, root mean square around the pixel: a new background, or the tip of a new
+# shape, need not move as the source does behind it, and its mean along that motion is a smear.
+_SAME_CHANGE = 45 / 255
+_AROUND_PX = 15
 # The tests of Ruder et al., 2016, as `warp_error` has them: way and way back have to cancel.
 _SHARE_OF_WAY, _SLACK = 0.01, 0.5
 
@@ -84,14 +88,18 @@ def steadied(one: Change, others: Iterable[tuple[Change, Ways]]) -> Picture:
         others: its neighbours, each with the ways from `one` to it.
 
     Returns:
-        (H, W, 3); exactly `one.change` where no neighbour shows the same.
+        (H, W, 3); exactly `one.change` where no neighbour shows the same thing changed alike.
     """
     total = one.change.copy()
     weights = np.ones(total.shape[:2], np.float32)
     for other, ways in others:
         places = _places(ways.there)
-        weight = _weight(one, other, ways, places)
-        cv2.accumulateProduct(_fetched(other.change, places), _in_three(weight), total)
+        change = _fetched(other.change, places)
+        weight = _likeness(one, other, change, places)
+        weight *= _is_seen(ways, places)
+        if other.reach is not None:
+            weight *= _fetched(other.reach, places)
+        cv2.accumulateProduct(change, _in_three(weight), total)
         weights += weight
     return np.asarray(cv2.divide(total, _in_three(weights)), np.float32)
 
@@ -117,16 +125,19 @@ def _fetched(values: NDArray[np.float32], places: _Places) -> NDArray[np.float32
     )
 
 
-def _weight(one: Change, other: Change, ways: Ways, places: _Places) -> Plane:
-    """(H, W), 0 to 1: how far the other frame shows the same, and its edit reaches there."""
-    difference = cv2.absdiff(_fetched(other.source, places), one.source)
-    red, green, blue = cv2.split(difference)
-    largest = cv2.max(cv2.max(red, green), blue)
-    weight: Plane = np.exp(np.square(largest) * np.float32(-(_SAME**-2)))
-    weight *= _is_seen(ways, places)
-    if other.reach is not None:
-        weight *= _fetched(other.reach, places)
-    return weight
+def _likeness(one: Change, other: Change, change: Picture, places: _Places) -> Plane:
+    """(H, W), 0 to 1: how far the other frame shows the same, and was changed alike."""
+    of_source = np.square(_largest_difference(_fetched(other.source, places), one.source))
+    of_change = np.square(_largest_difference(change, one.change))
+    around = cv2.blur(of_change, (_AROUND_PX, _AROUND_PX))
+    unlike = of_source * np.float32(_SAME_SOURCE**-2) + around * np.float32(_SAME_CHANGE**-2)
+    return np.asarray(np.exp(-unlike), np.float32)
+
+
+def _largest_difference(one: Picture, other: Picture) -> Plane:
+    """(H, W), of the three samples of a pixel."""
+    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def _is_seen(ways: Ways, places: _Places) -> NDArray[np.bool_]:
