@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,80 +13,74 @@ from via_engine.method.batch_plan import Batch, needed_batches, runs
 from via_engine.schedule import chunk_ranges
 
 
-@st.composite
-def plans(draw: st.DrawFn) -> dict[str, object]:
-    start = draw(st.integers(0, 20))
-    lengths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=4))
-    edges = [start]
-    for length in lengths:
-        edges.append(edges[-1] + length)
-    whole = FrameRange(start, edges[-1])
-    chunks = chunk_ranges(whole, draw(st.integers(1, 9)))
-    missing = draw(st.sets(st.integers(0, len(chunks) - 1), min_size=1))
-    return {
-        "shots": [FrameRange(first, last) for first, last in pairwise(edges)],
-        "chunks": chunks,
-        "missing": missing,
-        "batch_frames": draw(st.integers(1, 5)),
-        "radius": draw(st.integers(0, 4)),
-    }
+class Plan(NamedTuple):
+    """What is to be edited, and how."""
 
+    shots: tuple[FrameRange, ...]
+    chunks: tuple[FrameRange, ...]
+    missing: frozenset[int]
+    batch_frames: int
+    radius: int
 
-def found_batches(plan: dict[str, object]) -> tuple[Batch, ...]:
-    return needed_batches(**plan)  # type: ignore[arg-type]
-
-
-@given(plan=plans())
-def test_every_missing_frame_has_its_neighbours_within_its_shot(plan: dict[str, object]) -> None:
-    shots, chunks, radius = plan["shots"], plan["chunks"], plan["radius"]
-    assert isinstance(shots, list)
-    assert isinstance(chunks, tuple)
-    assert isinstance(radius, int)
-
-    edited = {
-        (batch.shot, frame) for batch in found_batches(plan) for frame in batch.frame_range.frames
-    }
-
-    for place in plan["missing"]:  # type: ignore[attr-defined]
-        for frame in chunks[place].frames:
-            [shot] = [number for number, one in enumerate(shots) if frame in one.frames]
-            near = range(frame - radius, frame + radius + 1)
-            assert {(shot, one) for one in near if one in shots[shot].frames} <= edited
-
-
-@given(plan=plans())
-def test_frames_share_a_batch_whatever_is_missing(plan: dict[str, object]) -> None:
-    chunks = plan["chunks"]
-    assert isinstance(chunks, tuple)
-    everything = found_batches({**plan, "missing": set(range(len(chunks)))})
-
-    some = found_batches(plan)
-
-    assert set(some) <= set(everything)
-    assert [one for one in everything if one in some] == list(some)
-
-
-@given(plan=plans())
-def test_nothing_is_edited_that_no_missing_frame_needs(plan: dict[str, object]) -> None:
-    chunks, radius, missing = plan["chunks"], plan["radius"], plan["missing"]
-    assert isinstance(chunks, tuple)
-    assert isinstance(radius, int)
-    wanted = {frame for place in missing for frame in chunks[place].frames}  # type: ignore[attr-defined]
-
-    for batch in found_batches(plan):
-        near = range(
-            batch.frame_range.start_frame - radius, batch.frame_range.end_frame_exclusive + radius
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        return needed_batches(
+            self.shots,
+            self.chunks,
+            self.missing,
+            batch_frames=self.batch_frames,
+            radius=self.radius,
         )
-        assert wanted & set(near)
+
+    @property
+    def missing_frames(self) -> set[int]:
+        return {frame for place in self.missing for frame in self.chunks[place].frames}
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    lengths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=4))
+    edges = list(accumulate(lengths, initial=draw(st.integers(0, 20))))
+    chunks = chunk_ranges(FrameRange(edges[0], edges[-1]), draw(st.integers(1, 9)))
+    return Plan(
+        shots=tuple(FrameRange(first, last) for first, last in pairwise(edges)),
+        chunks=chunks,
+        missing=draw(st.frozensets(st.integers(0, len(chunks) - 1), min_size=1)),
+        batch_frames=draw(st.integers(1, 5)),
+        radius=draw(st.integers(0, 4)),
+    )
 
 
 @given(plan=plans())
-def test_runs_hold_every_batch_once_and_have_no_gaps(plan: dict[str, object]) -> None:
-    batches = found_batches(plan)
+def test_every_missing_frame_has_its_neighbours_within_its_shot(plan: Plan) -> None:
+    edited = {(batch.shot, frame) for batch in plan.batches for frame in batch.frame_range.frames}
 
-    found = list(runs(batches))
+    for frame in plan.missing_frames:
+        [shot] = [number for number, one in enumerate(plan.shots) if frame in one.frames]
+        near = range(frame - plan.radius, frame + plan.radius + 1)
+        assert {(shot, one) for one in near if one in plan.shots[shot].frames} <= edited
 
-    assert [batch for run in found for batch in run] == list(batches)
+
+@given(plan=plans())
+def test_frames_share_a_batch_whatever_is_missing(plan: Plan) -> None:
+    everything = plan._replace(missing=frozenset(range(len(plan.chunks)))).batches
+
+    assert [one for one in everything if one in plan.batches] == list(plan.batches)
+
+
+@given(plan=plans())
+def test_nothing_is_edited_that_no_missing_frame_needs(plan: Plan) -> None:
+    for batch in plan.batches:
+        frames = batch.frame_range
+        near = range(frames.start_frame - plan.radius, frames.end_frame_exclusive + plan.radius)
+        assert plan.missing_frames & set(near)
+
+
+@given(plan=plans())
+def test_runs_hold_every_batch_once_and_have_no_gaps(plan: Plan) -> None:
+    found = list(runs(plan.batches))
+
+    assert [batch for run in found for batch in run] == list(plan.batches)
     for run in found:
         assert len({batch.shot for batch in run}) == 1
         for one, other in pairwise(run):
