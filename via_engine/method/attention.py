@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention, AttnProcessor, AttnProcessor2_0
 from torch import Tensor
@@ -33,6 +32,7 @@ from torch import Tensor
 from via_engine.edit_settings import AttentionMode, SwapLayers
 from via_engine.errors import ModelError
 from via_engine.method.attention_group import AttentionGroup, GroupRecording, KeysValues
+from via_engine.method.tiled_attention import attention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ def _unfold(attended: Tensor, tokens: Tensor) -> Tensor:
 
 
 def _attention(query: Tensor, seen: KeysValues) -> Tensor:
-    return F.scaled_dot_product_attention(query, seen.keys, seen.values)
+    return attention(query, seen.keys, seen.values)
 
 
 def _frame_by_frame(query: Tensor, own: KeysValues, *, sees_earlier: bool) -> Tensor:
