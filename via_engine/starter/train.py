@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
 from torch.multiprocessing.spawn import spawn
 
 from via_engine.starter.bundle import packaged_folder
+from via_engine.starter.training.process_group import process_group
 from via_engine.starter.training.training_run import TrainingRun
 from via_engine.starter.training.trainings import ABOUT, Training, training_of
 
@@ -47,13 +47,13 @@ def _train(rank: int, parsed: argparse.Namespace) -> None:
     """Train in this process, number `rank` of `parsed.processes`."""
     if parsed.processes > 1:
         torch.set_num_threads(1)
-        distributed.init_process_group(
-            "gloo",
-            init_method=f"tcp://127.0.0.1:{parsed.port}",
-            rank=rank,
-            world_size=parsed.processes,
-        )
-    run = TrainingRun(
+    with process_group(rank, parsed.processes, f"tcp://127.0.0.1:{parsed.port}"):
+        training = training_of(parsed.model)
+        training.train(_settings(training, parsed), _run(rank, parsed))
+
+
+def _run(rank: int, parsed: argparse.Namespace) -> TrainingRun:
+    return TrainingRun(
         name=parsed.model,
         folder=parsed.cache,
         device=torch.device(parsed.device),
@@ -64,8 +64,6 @@ def _train(rank: int, parsed: argparse.Namespace) -> None:
         time_limit_s=parsed.time_limit_s,
         start=_start(parsed),
     )
-    training = training_of(parsed.model)
-    training.train(_settings(training, parsed), run)
 
 
 def _start(parsed: argparse.Namespace) -> Path | None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from via_engine.starter.training.editor_optimizer import EditorOptimizer
+from via_engine.starter.training.process_group import process_group
 
 RATE = 0.01
 
@@ -73,6 +74,7 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not() -> None:
 def test_processes_that_share_the_work_learn_what_one_learns(tmp_path: Path) -> None:
     spawn(_learn_with_another, (tmp_path,), nprocs=2)  # type: ignore[no-untyped-call]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first["group's threads"] == second["group's threads"] == 0
     alone = Network()
     optimizer = EditorOptimizer(alone, [], RATE)
     learn(alone, optimizer, 3)
@@ -86,14 +88,15 @@ def test_processes_that_share_the_work_learn_what_one_learns(tmp_path: Path) -> 
 
 def _learn_with_another(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    meeting = f"file://{folder / 'meeting'}"
-    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
-    net = Network()
-    optimizer = EditorOptimizer(net, [], RATE, rank=rank, processes=2)
-    learn(net, optimizer, 3)
-    kept: dict[str, Any] = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
+    with process_group(rank, 2, f"file://{folder / 'meeting'}"):
+        net = Network()
+        optimizer = EditorOptimizer(net, [], RATE, rank=rank, processes=2)
+        learn(net, optimizer, 3)
+        kept: dict[str, Any] = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
+    # A thread of the group that outlives it can abort the process at its end.
+    threads = [(one / "comm").read_text() for one in Path("/proc/self/task").glob("*")]
+    kept["group's threads"] = sum("gloo" in name for name in threads)
     torch.save(kept, folder / f"{rank}.pt")
-    distributed.destroy_process_group()
 
 
 def _assert_alike(some: list[Tensor], others: list[Tensor]) -> None:
