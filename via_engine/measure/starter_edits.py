@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 
+from via_engine.models.placement import has_half_products
 from via_engine.starter.evaluation.cases import Case, Frame, Mask, Sampling, held_out_cases
 from via_engine.starter.evaluation.editing import BATCH, edit_cases, several_answers
 from via_engine.starter.evaluation.scores import (
@@ -129,11 +130,10 @@ def _half_products() -> Iterator[None]:
     """Matrix products in bfloat16 where the processor has them.
 
     Over 40 scenes of three forms that moved no mean by more than 0.02 dB or 0.001 of overlap, and
-    took three fifths of the time. Elsewhere bfloat16 is emulated, far slower than float32.
+    took three fifths of the time.
     """
-    known = torch.cpu.get_capabilities()
-    able = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=able):
+    enabled = has_half_products(torch.device("cpu"))
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
         yield
 
 

@@ -28,6 +28,7 @@ from via_engine.method.adapter import Adapter, AdapterKind, Anchor, unet_identit
 from via_engine.method.affine import held_out_affine, tuning_affines
 from via_engine.method.tuning_set import TuningBatch, TuningSet
 from via_engine.models.editors import InstructPix2PixEditor
+from via_engine.models.placement import has_half_products
 
 VIEWS = 24
 BATCH = 4
@@ -230,11 +231,9 @@ def _tunable(
 
 @contextmanager
 def half_products(unet: UNet2DConditionModel) -> Iterator[None]:
-    """Matrix products in bfloat16 where the device has them; on other CPUs it is emulated."""
-    known = torch.cpu.get_capabilities()
-    able = unet.device.type != "cpu" or known.get("avx512_bf16") or known.get("amx_bf16")
-    needed = unet.dtype != torch.float32
-    with torch.autocast(unet.device.type, dtype=torch.bfloat16, enabled=bool(able or needed)):
+    """Matrix products in bfloat16 where the device has them, or the model needs them."""
+    enabled = has_half_products(unet.device) or unet.dtype != torch.float32
+    with torch.autocast(unet.device.type, dtype=torch.bfloat16, enabled=enabled):
         yield
 
 

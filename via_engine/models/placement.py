@@ -45,6 +45,14 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     return _DTYPES[name]
 
 
+def has_half_products(device: torch.device) -> bool:
+    """Whether the device multiplies matrices in bfloat16; other CPUs emulate it, very slowly."""
+    if device.type != "cpu":
+        return True
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+
+
 def begin_measuring_memory(device: torch.device) -> None:
     """From here on `peak_memory_bytes` counts anew, where the device can."""
     if device.type == "cuda":

@@ -68,6 +68,7 @@ def test_json_gives_every_row_with_its_cases(
         "unit": "dB",
         "cases": 9,
         "bar": ">= 22",
+        "judged": True,
         "holds": False,
     }
     assert rows[1]["cases"] is None
@@ -117,7 +118,7 @@ def test_options_of_quality_reach_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert main(["quality", "--keep", str(tmp_path), "--part", "2/3", "--dtype", "bfloat16"]) == 0
     plain, full, all_of_them, pair, part = (options for _, options in fake.asked)
     assert plain == QualityOptions()
-    assert (plain.clip_count, plain.frame_count) == (4, 12)
+    assert (plain.clip_count, plain.frame_count) == (4, 8)
     assert (full.clip_count, full.frame_count) == (30, 48)
     assert (all_of_them.clip_count, all_of_them.frame_count) == (5, 6)
     assert list(all_of_them.variants) == ["full", "per-frame"]

@@ -87,6 +87,17 @@ def test_packaged_model_is_trained_on(
     assert str(after["command"]).startswith(f"{before['command']} && ")
 
 
+def test_commands_in_a_row_share_a_cache(tmp_path: Path) -> None:
+    place = ["--cache", str(tmp_path), "--into", str(tmp_path / "critic"), "--device", "cpu"]
+    command = ["critic", *place, "--batch-size", "1"]
+    assert train.main([*command, "--steps", "3"]) == 0
+    assert train.main([*command, "--from-packaged", "--steps", "1"]) == 0
+    packaged = read_record(packaged_folder("critic"))["critic"]
+    second = read_record(checked_folder(tmp_path / "critic"))["critic"]
+    assert second["steps"] == 1
+    assert int(second["samples"]) > int(packaged["samples"])
+
+
 def test_checkpoint_of_another_version_names_itself_and_what_to_do(tmp_path: Path) -> None:
     torch.save({"model": {}, "optimizer": {}}, tmp_path / "vae.pt")
 

@@ -48,8 +48,8 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
         "--dtype",
         choices=("auto", "float32", "bfloat16", "float16"),
         default="auto",
-        help="of the editor (default: auto, as the server; bfloat16 takes little more than half "
-        "the time on a recent processor)",
+        help="of the editor (default: auto, which is bfloat16 where the device is fast at it; a "
+        "server on a processor takes float32)",
     )
     command.add_argument(
         "--instruction", default="", metavar="TEXT", help="what is asked of the clips of --clips"

@@ -98,8 +98,8 @@ class Optimizer(Protocol):
 class TrainingRun:
     """State of one resumable training; checkpoints lie in `folder`.
 
-    `start` are weights to begin from (a file as `finish` writes it); `earlier_samples` and
-    `earlier_wall_time_s` are what those cost.
+    `start` are weights to begin from (a file as `finish` writes it); `earlier_command` is what
+    trained those, `earlier_samples` and `earlier_wall_time_s` are what they cost.
     Several processes may train together, each on its own batches: `rank` is this one's number
     among `processes`. On CPUs that shares cores better than several threads in one process.
     """
@@ -117,6 +117,7 @@ class TrainingRun:
     wall_time_s: float = 0.0
     loss: float = math.nan
     start: Path | None = None
+    earlier_command: str = ""
     earlier_samples: int = 0
     earlier_wall_time_s: float = 0.0
     _clock: float = field(default_factory=time.monotonic)
@@ -141,12 +142,15 @@ class TrainingRun:
         state = torch.load(self.start, map_location=self.device, weights_only=True)
         model.load_state_dict(state["model"])
         record = state["record"]
-        self.command = f"{record['command']} && {self.command}"
+        self.earlier_command = record["command"]
+        self.command = f"{self.earlier_command} && {self.command}"
         self.earlier_samples = int(record["samples"])
         self.earlier_wall_time_s = float(record["wall_time_s"])
 
     def resume(self, model: nn.Module, optimizer: Optimizer) -> None:
-        """Load model, optimizer and counters of an earlier run, if there was one.
+        """Load model, optimizer and counters where this run stopped, if it did.
+
+        A checkpoint of a run that began from other weights is not this run's: it is passed over.
 
         Raises:
             ModelError: the checkpoint is of another model or another version of its training.
@@ -154,6 +158,8 @@ class TrainingRun:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state.get("earlier_command", "") != self.earlier_command:
+            return
         try:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
@@ -223,6 +229,7 @@ class TrainingRun:
         state = {
             "model": model.state_dict(),
             "optimizer": learned,
+            "earlier_command": self.earlier_command,
             "step": self.step,
             "samples": self.samples,
             "wall_time_s": self.wall_time_s,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from via_engine.measure.quality.ablation import Ablation, ClipFigures
 from via_engine.measure.quality.figures import Figure, Figures
 from via_engine.measure.quality.variants import (
@@ -61,8 +63,11 @@ def test_left_out_parts_must_cost_consistency() -> None:
     assert not rows["vague recolour: colour spread, gather, no swap / gather + swap"].holds
 
 
-def test_adaptation_is_judged_clip_by_clip() -> None:
-    pairs = ((20.0, 19.0), (21.0, 20.9), (22.0, 22.0), (30.0, 10.0))
+@pytest.mark.parametrize(("repeats", "verdict"), [(1, "too few"), (5, "MISSED")])
+def test_adaptation_is_judged_clip_by_clip_once_there_are_enough(
+    repeats: int, verdict: str
+) -> None:
+    pairs = ((20.0, 19.0), (21.0, 20.9), (22.0, 22.0), (30.0, 10.0)) * repeats
     rows = verdicts_of(
         *(
             clip({ADAPTED.name: {Figure.INSIDE: one}, GATHER_SWAP.name: {Figure.INSIDE: two}})
@@ -71,7 +76,7 @@ def test_adaptation_is_judged_clip_by_clip() -> None:
         clip({GATHER_SWAP.name: {Figure.INSIDE: 50.0}}),
     )
     row = rows["clips nearer to the truth inside the mask, + adaptation than gather + swap"]
-    assert (row.value, row.cases, row.holds) == (75, 4, False)
+    assert (row.value, row.cases, row.verdict) == (75, 4 * repeats, verdict)
 
 
 def test_gain_outside_is_the_median_of_pairs() -> None:
