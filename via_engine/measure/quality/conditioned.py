@@ -1,8 +1,10 @@
 """Does swapping cross-attention matter where every frame has a condition of its own?
 
 Under a text encoder all frames share one condition, and sharing it once more changes nothing. An
-MGIE-class conditioner looks at each frame and says something else of each; there the group's
-condition can replace the frames' own, or not.
+MGIE-class conditioner looks at each frame; there the group's condition can replace the frames' own,
+or not. How much that can do depends on how far their conditions lie apart, so that stands beside
+it: the engine has the sentence written once for a clip, and the starter's conditioner then says
+nearly the same of every frame.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from via_engine.edit_settings import SwapLayers
 from via_engine.measure.metrics.colour_spread import colour_spread, mean_colours
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import LEAST_SHARE, BenchClip
-from via_engine.measure.rows import Bar, Row
+from via_engine.measure.rows import Row
 from via_engine.method.frame_edit import FrameEdit
 from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.models.mgie import Conditioning, MgieConditioner
@@ -33,16 +35,24 @@ def conditioned_rows(
 ) -> Iterator[Row]:
     """Colour spread of vague recolours, self-attention swapped alone and with cross-attention.
 
-    Other clips are passed over. Without a vague one there is nothing to tell, and no row.
+    And how far the conditions of a clip's frames lie apart. Other clips are passed over. Without a
+    vague one there is nothing to tell, and no row.
     """
-    found = [
-        tuple(spreads(editor, conditioner, clip, seed=seed + number))
-        for number, clip in enumerate(clips)
-        if clip.truth is not None and clip.truth.is_vague
-    ]
+    found = []
+    for number, clip in enumerate(clips):
+        if clip.truth is not None and clip.truth.is_vague:
+            conditioning = conditioner.condition(clip.frames, clip.text)
+            colours = spreads(editor, conditioning, clip, seed=seed + number)
+            found.append((condition_spread(conditioning), *colours))
     if not found:
         return
-    alone, both = (float(np.median(values)) for values in zip(*found, strict=True))
+    apart, alone, both = (float(np.median(values)) for values in zip(*found, strict=True))
+    yield Row(
+        name="conditioner of each frame: how far a clip's conditions lie from their mean",
+        value=100 * apart,
+        unit="% of it",
+        cases=len(found),
+    )
     for name, value in (("self-attention only", alone), ("self- and cross-attention", both)):
         yield Row(
             name=f"conditioner of each frame: colour spread, {name}",
@@ -54,13 +64,19 @@ def conditioned_rows(
         name="  self-attention only / both",
         value=alone / both,
         unit="ratio",
-        bar=Bar(comparison=">=", limit=1),
         cases=len(found),
     )
 
 
+def condition_spread(conditioning: Conditioning) -> float:
+    """Root mean square distance of the frames' conditions from their mean, in sizes of that."""
+    states = conditioning.states.float()
+    mean = states.mean(0, keepdim=True)
+    return float((states - mean).square().mean().sqrt() / mean.square().mean().sqrt())
+
+
 def spreads(
-    editor: InstructPix2PixEditor, conditioner: MgieConditioner, clip: BenchClip, *, seed: int
+    editor: InstructPix2PixEditor, conditioning: Conditioning, clip: BenchClip, *, seed: int
 ) -> Iterator[float]:
     """The edited object's colour spread, self-attention swapped alone, then with cross-attention.
 
@@ -69,7 +85,6 @@ def spreads(
     """
     if clip.truth is None:
         raise ValueError(f"where the object of {clip.name} shows is not known")
-    conditioning = conditioner.condition(clip.frames, clip.text)
     for layers in (SwapLayers.SELF, SwapLayers.ALL):
         edited = edit_conditioned(editor, conditioning, clip, layers, seed=seed)
         colours = mean_colours(edited, clip.truth.subject, least_share=LEAST_SHARE)
