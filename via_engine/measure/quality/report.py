@@ -18,7 +18,7 @@ from via_engine.measure.quality.figures import Figure, Spread
 from via_engine.measure.rows import Row, as_json
 
 # So that a table fits into 80 characters.
-_COLUMNS_PER_TABLE = 4
+_COLUMNS_PER_TABLE = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,7 +161,7 @@ def test_tables_show_every_variant(
     ablation, _ = result
     AblationReport(ablation=ablation, rows=[]).print_tables()
     told = capsys.readouterr().out
-    assert all(told.count(f" {variant.title} ") == 3 for variant in VARIANTS)
+    assert all(told.count(f" {variant.title} ") == 4 for variant in VARIANTS)
 
 
 def test_sheet_and_plot_are_pictures_of_all_variants(
