@@ -15,14 +15,10 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {"<=": operator.le, ">=
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """What a figure has to reach: `comparison` is "<=" or ">=", `limit` in the row's unit.
-
-    Of fewer than `least_cases` cases it says nothing, neither way.
-    """
+    """What a figure has to reach: `comparison` is "<=" or ">=", `limit` in the row's unit."""
 
     comparison: str
     limit: float
-    least_cases: int = 1
 
     def holds(self, value: float) -> bool:
         """Whether `value` reaches the bar."""
@@ -46,32 +42,13 @@ class Row:
     cases: int | None = None
 
     @property
-    def is_judged(self) -> bool:
-        """Whether there is a bar, and cases enough to tell."""
-        if self.bar is None:
-            return False
-        return self.cases is None or self.cases >= self.bar.least_cases
-
-    @property
     def holds(self) -> bool:
-        """False only when the figure is judged and misses its bar."""
-        return self.bar is None or not self.is_judged or self.bar.holds(self.value)
-
-    @property
-    def verdict(self) -> str:
-        """For people: "holds", "MISSED" or "too few"; nothing without a bar."""
-        if self.bar is None:
-            return ""
-        if not self.is_judged:
-            return "too few"
-        return "holds" if self.holds else "MISSED"
+        """False only when there is a bar and the figure misses it."""
+        return self.bar is None or self.bar.holds(self.value)
 
 
 def as_json(rows: Sequence[Row]) -> str:
-    """A JSON list of `{name, value, unit, cases, bar, judged, holds}`.
-
-    `cases` and `bar` may be null.
-    """
+    """A JSON list of `{name, value, unit, cases, bar, holds}`; `cases` and `bar` may be null."""
     return json.dumps(
         [
             {
@@ -80,7 +57,6 @@ def as_json(rows: Sequence[Row]) -> str:
                 "unit": row.unit,
                 "cases": row.cases,
                 "bar": None if row.bar is None else str(row.bar),
-                "judged": row.is_judged,
                 "holds": row.holds,
             }
             for row in rows
@@ -95,7 +71,8 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     for heading in ("figure", "value", "unit", "cases", "bar", ""):
         table.add_column(heading, justify="right" if heading in ("value", "cases") else "left")
     for row in rows:
+        verdict = "" if row.bar is None else ("holds" if row.holds else "MISSED")
         bar = "" if row.bar is None else str(row.bar)
         cases = "" if row.cases is None else str(row.cases)
-        table.add_row(row.name, f"{row.value:.4g}", row.unit, cases, bar, row.verdict)
+        table.add_row(row.name, f"{row.value:.4g}", row.unit, cases, bar, verdict)
     Console().print(table)

@@ -68,7 +68,6 @@ def test_json_gives_every_row_with_its_cases(
         "unit": "dB",
         "cases": 9,
         "bar": ">= 22",
-        "judged": True,
         "holds": False,
     }
     assert rows[1]["cases"] is None

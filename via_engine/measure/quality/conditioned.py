@@ -20,7 +20,7 @@ from via_engine.edit_settings import SwapLayers
 from via_engine.measure.metrics.colour_spread import colour_spread, mean_colours
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.clips import LEAST_SHARE, BenchClip
-from via_engine.measure.rows import Row
+from via_engine.measure.rows import Bar, Row
 from via_engine.method.frame_edit import FrameEdit
 from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.models.mgie import Conditioning, MgieConditioner
@@ -64,6 +64,7 @@ def conditioned_rows(
         name="  self-attention only / both",
         value=alone / both,
         unit="ratio",
+        bar=Bar(comparison=">=", limit=1),
         cases=len(found),
     )
 

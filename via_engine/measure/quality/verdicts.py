@@ -24,8 +24,6 @@ from via_engine.measure.quality.variants import (
 from via_engine.measure.rows import Bar, Row
 
 _AT_LEAST_AS_MUCH = Bar(comparison=">=", limit=1)
-# A share of clips: of four, one more or less would make the verdict.
-_IN_MOST_CLIPS = Bar(comparison=">=", limit=80, least_cases=20)
 
 
 def verdicts(found: Ablation) -> list[Row]:
@@ -42,7 +40,7 @@ def verdicts(found: Ablation) -> list[Row]:
         *_warp_ratio(found, FULL, Bar(comparison="<=", limit=1.5)),
         *_edited(found, GATHER_SWAP),
         *_edited(found, FULL),
-        *_better_inside(found, ADAPTED, GATHER_SWAP, _IN_MOST_CLIPS),
+        *_better_inside(found, ADAPTED, GATHER_SWAP, Bar(comparison=">=", limit=80)),
         *_better_inside(found, LOCAL_ADAPTED, LOCAL, None),
         *_better_inside(found, FULL, LOCAL_ADAPTED, None),
         *_spread_ratio(found, CROSS_FRAME, GATHER_SWAP, _AT_LEAST_AS_MUCH),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
-
 from via_engine.measure.quality.ablation import Ablation, ClipFigures
 from via_engine.measure.quality.figures import Figure, Figures
 from via_engine.measure.quality.variants import (
@@ -63,11 +61,8 @@ def test_left_out_parts_must_cost_consistency() -> None:
     assert not rows["vague recolour: colour spread, gather, no swap / gather + swap"].holds
 
 
-@pytest.mark.parametrize(("repeats", "verdict"), [(1, "too few"), (5, "MISSED")])
-def test_adaptation_is_judged_clip_by_clip_once_there_are_enough(
-    repeats: int, verdict: str
-) -> None:
-    pairs = ((20.0, 19.0), (21.0, 20.9), (22.0, 22.0), (30.0, 10.0)) * repeats
+def test_adaptation_is_judged_clip_by_clip() -> None:
+    pairs = ((20.0, 19.0), (21.0, 20.9), (22.0, 22.0), (30.0, 10.0))
     rows = verdicts_of(
         *(
             clip({ADAPTED.name: {Figure.INSIDE: one}, GATHER_SWAP.name: {Figure.INSIDE: two}})
@@ -76,7 +71,7 @@ def test_adaptation_is_judged_clip_by_clip_once_there_are_enough(
         clip({GATHER_SWAP.name: {Figure.INSIDE: 50.0}}),
     )
     row = rows["clips nearer to the truth inside the mask, + adaptation than gather + swap"]
-    assert (row.value, row.cases, row.verdict) == (75, 4 * repeats, verdict)
+    assert (row.value, row.cases, row.holds) == (75, 4, False)
 
 
 def test_gain_outside_is_the_median_of_pairs() -> None:
