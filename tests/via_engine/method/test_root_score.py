@@ -13,6 +13,7 @@ SOUND = RootFigures(
     is_picture=True,
     likeness=0.9,
     change=0.2,
+    progress=0.8,
     direction=0.5,
     background_change=0.02,
     doubt=-2.0,
@@ -44,6 +45,30 @@ def test_changes_are_told_apart_by_the_mask() -> None:
     assert measured.changes() == pytest.approx([0.3, 0], abs=1e-6)
     # A third of the samples by 0.3.
     assert measured.background_changes() == pytest.approx([0, 0.3 / math.sqrt(3)], abs=1e-6)
+
+
+def test_how_far_an_edit_went_is_told_beside_those_of_the_same_answer_alone() -> None:
+    redder, half_redder, a_bit_bluer, hardly_greener = torch.full((4, 3, 24, 32), 0.5)
+    redder[0] = 0.9
+    half_redder[0] = 0.7
+    a_bit_bluer[2] = 0.7
+    hardly_greener[1] = 0.52
+    edited = torch.stack([redder, half_redder, a_bit_bluer, hardly_greener])
+
+    # The median change is that of 0.2 in one sample of three; half of it is the least goal.
+    assert pictures(edited).progress() == pytest.approx([1, 0.5, 1, 0.2], abs=1e-3)
+
+
+def test_the_source_itself_made_no_progress_and_what_is_no_number_spoils_no_other() -> None:
+    edited = torch.full((3, 3, 24, 32), 0.5)
+    edited[1] = 0.8
+    edited[2, 0, 3, 3] = torch.nan
+
+    nothing, done, broken = pictures(edited).progress()
+
+    assert (nothing, done) == (0, pytest.approx(1))
+    assert math.isnan(broken)
+    assert pictures(edited[:1]).progress() == [0]
 
 
 def test_without_an_outside_there_is_no_background() -> None:
@@ -84,7 +109,7 @@ def test_edits_of_more_than_an_object_may_go_further_from_the_source() -> None:
 
 @pytest.mark.parametrize(
     "better",
-    [{"background_change": 0.01}, {"doubt": -2.1}, {"change": 0.25}],
+    [{"background_change": 0.01}, {"doubt": -2.1}, {"progress": 0.9}],
 )
 def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> None:
     first, second, third = scores([SOUND, replace(SOUND, **better), SOUND])
