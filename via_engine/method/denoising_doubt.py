@@ -22,9 +22,7 @@ from via_engine.models.editor_door import ImageEditor
 from via_engine.schedule import batches
 
 # Parts of the noise schedule: 0 is no noise, 1 nothing else.
-_PARTS = (0.7, 0.6, 0.5)
-# One noise favours the answers that lie near it.
-_NOISES = 3
+_PARTS = (0.7, 0.65, 0.6, 0.55, 0.5)
 _SEEDS_PER_NOISE = 1_000
 _BATCH = 4
 
@@ -35,8 +33,10 @@ def denoising_doubts(
     instruction: str,
     pictures: RootPictures,
     check: Callable[[], None],
+    *,
+    noises: int = 1,
 ) -> list[float]:
-    """Of each edit, the mean natural logarithm of the squared error over noises and noise levels.
+    """Of each edit, the mean natural logarithm of the squared error over parts of the schedule.
 
     The edits meet the same noise, so that they differ by themselves alone.
 
@@ -44,6 +44,7 @@ def denoising_doubts(
         instruction: what the edits were asked for.
         pictures: source, edits, and where the error counts; everywhere if that is nowhere.
         check: called before every prediction; raises to stop.
+        noises: how many are asked under. One alone favours the answers that lie near it.
 
     Raises:
         ModelError: the checkpoint predicts something unknown.
@@ -58,7 +59,7 @@ def denoising_doubts(
         errors = [
             _errors(editor, text, image_latents, latents, part, noise_number, check)
             for part in _PARTS
-            for noise_number in range(_NOISES)
+            for noise_number in range(noises)
         ]
         inside_errors = (torch.stack(errors) * weight).sum((2, 3, 4)) / weight.sum()
         found += inside_errors.log().mean(0).tolist()
@@ -74,7 +75,7 @@ def _errors(  # noqa: PLR0917 - one call, read like a sentence
     noise_number: int,
     check: Callable[[], None],
 ) -> Tensor:
-    """(N, 1, h, w): the squared error of the prediction of one noise at one part of the schedule."""
+    """(N, 1, h, w): the squared error when one noise is predicted at one part of the schedule."""
     check()
     scheduler = editor.make_ddim(1)
     timestep = int(part * (scheduler.config.num_train_timesteps - 1))

@@ -37,6 +37,8 @@ _GUIDANCE_FACTORS = ((1.0, 1.0), (0.75, 5 / 6))
 # to 3 are about as good, and 37 more with vague instructions, on which those from 1 to 2 are.
 _PROGRESS_WEIGHT = 2.0
 _SMALL_PROGRESS = 1e-3
+# Under one noise two answers differ by the noise as much as by themselves.
+_NOISES = 3
 
 
 def samplings(asked: Sampling) -> tuple[Sampling, ...]:
@@ -118,7 +120,7 @@ def edit_values(
     """
     inside = _changed_most(frame.source, edited) if frame.alpha is None else frame.alpha
     pictures = RootPictures(source=frame.source, edited=edited, inside=inside)
-    doubts = denoising_doubts(editor, instruction, pictures, check)
+    doubts = denoising_doubts(editor, instruction, pictures, check, noises=_NOISES)
     return [
         _PROGRESS_WEIGHT * math.log(progress + _SMALL_PROGRESS) - doubt
         for progress, doubt in zip(pictures.progress(), doubts, strict=True)

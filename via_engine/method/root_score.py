@@ -28,10 +28,10 @@ LEAST_CHANGE = 0.03
 LEAST_ALIKE_OBJECT, LEAST_ALIKE_ELSE = 0.6, 0.4
 LEAST_DIRECTION = 0.1
 MOST_BACKGROUND_CHANGE = 0.15
-# In decibels: half of what the background lost, and what doubt and progress tell of the inside, by a
+# In decibels: half of what the background lost, and what doubt and change tell of the inside, by a
 # fit on 78 held-out choices. Direction, likeness, variation, agreement among the candidates and the
 # doubt at low noise were tried as well; each made the order worse.
-WEIGHTS = {"background": 4.34, "doubt": 2.0, "progress": 1.0, "judge": 1.0}
+WEIGHTS = {"background": 4.34, "doubt": 2.0, "change": 1.0, "judge": 1.0}
 # Cosine from which on two edits change the source into the same answer.
 _ALIKE = 0.8
 # Of the median change. An edit that changes less is no answer of its own but one that got stuck.
@@ -47,8 +47,6 @@ class RootFigures:
         is_picture: whether all numbers are finite and the picture is not of one colour.
         likeness: cosine of edit and source in the critic's eyes, -1 to 1.
         change: root mean square difference from the source inside the mask, 0 to 1.
-        progress: the change as a share of the greatest among the candidates that show the same
-            answer, 0 to 1.
         direction: cosine of the change of picture and captions, -1 to 1; None where the
             instruction has no direction.
         background_change: root mean square difference from the source outside the mask, 0 to 1;
@@ -61,7 +59,6 @@ class RootFigures:
     is_picture: bool
     likeness: float
     change: float
-    progress: float
     direction: float | None
     background_change: float | None
     doubt: float
@@ -71,16 +68,15 @@ class RootFigures:
     def terms(self) -> dict[str, float | None]:
         """What the score adds up, by the names in `WEIGHTS`; more is better, None does not apply.
 
-        Of the background's change and of the progress the logarithm counts, as of errors in dB. An
-        edit that stops half way is likely in the editor's eyes; that it changes less than others of
-        the same answer tells. Between answers the change tells nothing: from red it is further to
-        blue than to orange.
+        Of both changes the logarithm counts, as of errors in dB. An edit that stops half way is
+        likely in the editor's eyes; that it changes less tells. To count the progress instead, or
+        doubt under three noises, chose no better roots.
         """
         outside = self.background_change
         return {
             "background": None if outside is None else -math.log(outside + _SMALL_STEP),
             "doubt": -self.doubt,
-            "progress": math.log(self.progress + _SMALL_STEP),
+            "change": math.log(self.change + _SMALL_STEP),
             "judge": self.judge,
         }
 
@@ -104,7 +100,11 @@ class RootPictures:
         return self._changes(self.inside)
 
     def progress(self) -> list[float]:
-        """`RootFigures.progress` of each candidate."""
+        """How far each candidate went towards the answer it shows, 0 to 1.
+
+        That is its change as a share of the greatest among the candidates of the same answer.
+        Between answers a change tells nothing: from red it is further to blue than to orange.
+        """
         changes = torch.tensor(self.changes())
         directions = functional.normalize(
             ((self.edited - self.source) * self.inside.sqrt()).flatten(1)
@@ -146,16 +146,14 @@ def root_figures(
             is_picture=is_picture,
             likeness=likeness,
             change=inside_change,
-            progress=progress,
             direction=direction if before != after else None,
             background_change=outside_change,
             doubt=doubt,
         )
-        for is_picture, likeness, inside_change, progress, direction, outside_change, doubt in zip(
+        for is_picture, likeness, inside_change, direction, outside_change, doubt in zip(
             pictures.are_pictures(),
             (features[1:] @ features[0]).tolist(),
             pictures.changes(),
-            pictures.progress(),
             directions,
             pictures.background_changes(),
             doubts,

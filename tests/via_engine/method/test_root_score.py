@@ -13,7 +13,6 @@ SOUND = RootFigures(
     is_picture=True,
     likeness=0.9,
     change=0.2,
-    progress=0.8,
     direction=0.5,
     background_change=0.02,
     doubt=-2.0,
@@ -109,7 +108,7 @@ def test_edits_of_more_than_an_object_may_go_further_from_the_source() -> None:
 
 @pytest.mark.parametrize(
     "better",
-    [{"background_change": 0.01}, {"doubt": -2.1}, {"progress": 0.9}],
+    [{"background_change": 0.01}, {"doubt": -2.1}, {"change": 0.25}],
 )
 def test_what_is_better_in_one_thing_scores_higher(better: dict[str, Any]) -> None:
     first, second, third = scores([SOUND, replace(SOUND, **better), SOUND])
