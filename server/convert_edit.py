@@ -21,7 +21,6 @@ from server.convert_settings import (
 )
 from server.convert_source import media_source, source_message
 from server.edit_spec import EditPlan, EditSpec, ResolvedSpec
-from via_engine.edit_settings import AttentionMode, SwapLayers
 from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 
 
@@ -46,12 +45,8 @@ def edit_spec(message: edit_pb2.EditSpec) -> EditSpec:
         guidance_scale=if_present(message, "guidance_scale"),
         image_guidance_scale=if_present(message, "image_guidance_scale"),
         group_size=if_present(message, "group_size"),
-        attention=chosen(
-            message.attention, ATTENTION_MODES, AttentionMode.GATHER_SWAP, field="spec.attention"
-        ),
-        swap_layers=chosen(
-            message.swap_layers, SWAP_LAYERS, SwapLayers.ALL, field="spec.swap_layers"
-        ),
+        attention=chosen(message.attention, ATTENTION_MODES, None, field="spec.attention"),
+        swap_layers=chosen(message.swap_layers, SWAP_LAYERS, None, field="spec.swap_layers"),
         swap_steps=if_present(message, "swap_steps"),
         steady_frames=if_present(message, "steady_frames"),
         local=local_spec(message.local),

@@ -136,14 +136,14 @@ def local_message(local: LocalSpec) -> local_pb2.LocalSettings:
     return message
 
 
-def adapt_spec(message: adapt_pb2.AdaptSettings) -> AdaptSpec | None:
-    """How the editor is tuned, None when it shall not be.
+def adapt_spec(message: adapt_pb2.AdaptSettings) -> AdaptSpec:
+    """How the editor is tuned, or that it shall not be.
 
     Raises:
         ArgumentError: the root image or the adapter names no file.
     """
     if message.HasField("enabled") and not message.enabled:
-        return None
+        return AdaptSpec(enabled=False)
     root = message.WhichOneof("root")
     plain = AdaptSpec()
     return AdaptSpec(

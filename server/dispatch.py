@@ -20,6 +20,7 @@ from server.errors import (
 from server.jobs import Job, JobError, JobState
 from server.ledger import JobLedger
 from server.recording import JobRecorder
+from server.shared_look import check_lent_adapter
 from server.store import JobStore
 from server.worker import Worker
 from server.worker_process import Answer, Command
@@ -150,6 +151,7 @@ class Dispatcher:
             raise
 
     def _attempt(self, job: Job) -> None:
+        check_lent_adapter(job.spec)
         recorder = JobRecorder(self._ledger, self._store, job, clock=time.monotonic)
         request = job.spec.engine_request(
             job.media,

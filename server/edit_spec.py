@@ -111,9 +111,10 @@ class RootImageSpec:
 class AdaptSpec:
     """How the editor is tuned first; fields as in the engine's `AdaptSettings`.
 
-    At most one of the two roots is given.
+    At most one of the two roots is given. Not `enabled`, it is not tuned, whatever a look brings.
     """
 
+    enabled: bool = True
     steps: int | None = None
     rank: int = AdaptSettings.rank
     learning_rate: float | None = None
@@ -123,13 +124,18 @@ class AdaptSpec:
     root_image: RootImageSpec | None = None
     adapter: MediaSource | None = None
 
+    @property
+    def has_own_root(self) -> bool:
+        """Whether the caller brings a root."""
+        return self.root_choice is not None or self.root_image is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class EditSpec:
     """An edit as asked for; None means the default of the model or of Via.
 
     `hold_frames` as in the engine's `EditRequest`. `group_from` is the resource name of the job
-    that lends its look, empty for none.
+    that lends its look, empty for none; what is None then means as the lender has it.
     """
 
     source: MediaSource
@@ -145,8 +151,8 @@ class EditSpec:
     guidance_scale: float | None = None
     image_guidance_scale: float | None = None
     group_size: int | None = None
-    attention: AttentionMode = AttentionMode.GATHER_SWAP
-    swap_layers: SwapLayers = SwapLayers.ALL
+    attention: AttentionMode | None = None
+    swap_layers: SwapLayers | None = None
     swap_steps: int | None = None
     steady_frames: int | None = None
     local: LocalSpec = LocalSpec()
@@ -189,6 +195,13 @@ class ResolvedSpec:
     adapt: AdaptSpec | None = None
     output_format: OutputFormat
     files: tuple[NamedFile, ...] = ()
+
+    @property
+    def lent_adapter(self) -> Path | None:
+        """The tuning that comes with a borrowed look; None where there is none or an own one."""
+        if self.look_source is None or self.adapt is None or self.adapt.adapter is not None:
+            return None
+        return self.look_source.adapter
 
     def sources(self) -> tuple[MediaSource, ...]:
         """All files the edit names, the media first."""
@@ -260,7 +273,7 @@ class ResolvedSpec:
             full=adapt.full,
             candidates=adapt.candidates,
             root=root,
-            adapter=None if adapt.adapter is None else self._path(adapt.adapter),
+            adapter=self.lent_adapter if adapt.adapter is None else self._path(adapt.adapter),
         )
 
     def _path(self, source: MediaSource) -> Path:

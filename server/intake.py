@@ -20,6 +20,7 @@ from server.json_values import to_json
 from server.ledger import JobLedger
 from server.planning import check_words, plan_edit, plan_identity
 from server.probing import MediaProber
+from server.shared_look import SharedLook, check_lent_adapter, shared_look
 from server.store import JobStore
 from server.worker_process import (
     Answer,
@@ -30,7 +31,6 @@ from server.worker_process import (
     RootProposal,
 )
 from via_engine.edit_events import RootCandidate
-from via_engine.edit_request import LookSource
 from via_engine.media_types import MediaInfo
 from via_engine.model_card import ModelCard
 from via_engine.models.catalog import ModelCatalog
@@ -73,7 +73,7 @@ class Intake:
             card=card,
             pace=pace,
             attached=await AttachmentReader(access=self.access, prober=self.prober).read(spec),
-            look_source=None if lender is None else self._look_of(lender, card),
+            look=None if lender is None else self._look_of(lender, card),
         )
 
     async def estimated_plan(self, spec: EditSpec) -> EditPlan:
@@ -116,6 +116,7 @@ class Intake:
         _check_has_model(spec)
         plan = await self.plan(spec)
         check_frame(frame, plan.media)
+        await asyncio.to_thread(check_lent_adapter, plan.spec)
         request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
         picture = await self.run_errand(PreviewEdit(request=request, frame=frame))
         if not isinstance(picture, FramePicture):
@@ -134,6 +135,12 @@ class Intake:
         """
         _check_has_model(spec)
         check_number("count", count, 0, MAX_PROPOSED_ROOTS)
+        if spec.group_from:
+            raise ArgumentError(
+                "a look brings its root along, so there is none to choose; choose one for the job "
+                "that lends it",
+                field="spec.group_from",
+            )
         plan = await self.plan(spec)
         request = plan.spec.engine_request(plan.media, work_folder=self.preview_folder)
         command = ProposeRoots(request=request, count=count or DEFAULT_PROPOSED_ROOTS)
@@ -168,22 +175,14 @@ class Intake:
             return None
         return await asyncio.to_thread(self.ledger.read, job_id(spec.group_from))
 
-    def _look_of(self, lender: Job, card: ModelCard) -> LookSource:
+    def _look_of(self, lender: Job, card: ModelCard) -> SharedLook:
         if lender.spec.model != card.name:
             raise ArgumentError(
                 f"{lender.name} was made with model {lender.spec.model} and this edit asks for "
                 f"{card.name}; a look is shared on one model only, name the same",
                 field="spec.group_from",
             )
-        if lender.spec.look_source is not None:
-            return lender.spec.look_source
-        return LookSource(
-            media_path=lender.media.path,
-            sequence=lender.media.sequence,
-            media_identity=lender.media.identity,
-            frame_range=lender.spec.frame_range,
-            group_range=lender.spec.group_range,
-        )
+        return shared_look(lender, self.ledger.work_folder(lender.id))
 
 
 def _check_has_model(spec: EditSpec) -> None:

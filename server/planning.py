@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from server.checking import MAX_SCALE, check_adapt, check_local, check_number, upright_size
-from server.edit_spec import Attachments, EditPlan, EditSpec, Pace, ResolvedSpec
+from server.edit_spec import AdaptSpec, Attachments, EditPlan, EditSpec, Pace, ResolvedSpec
 from server.errors import ArgumentError
+from server.shared_look import SharedLook
 from via_engine.config import (
     DEFAULT_GROUP_SIZE,
     DEFAULT_STEADY_FRAMES,
     MAX_INSTRUCTION_CHARACTERS,
 )
 from via_engine.edit_request import LookSource
+from via_engine.edit_settings import AttentionMode, SwapLayers
 from via_engine.errors import InstructionError, MediaNotFoundError, RangeError
 from via_engine.media_types import FrameRange, MediaInfo, OutputFormat
 from via_engine.model_card import ModelCard
@@ -61,7 +64,7 @@ def plan_edit(
     card: ModelCard,
     pace: Pace | None,
     attached: Attachments = Attachments(),  # noqa: B008 - frozen
-    look_source: LookSource | None = None,
+    look: SharedLook | None = None,
 ) -> EditPlan:
     """What the edit would do.
 
@@ -70,7 +73,7 @@ def plan_edit(
         card: the model asked for, or the default one.
         pace: what the model took last; None before the first time.
         attached: the files the edit names beside the media.
-        look_source: what the job `spec.group_from` lends.
+        look: what the job `spec.group_from` lends.
 
     Raises:
         InstructionError: the instruction is blank or too long.
@@ -79,7 +82,7 @@ def plan_edit(
         MaskError, RootError: a mask or a root does not fit the media.
     """
     check_instruction(spec.instruction)
-    resolved = _resolve(spec, attached, media=media, card=card, look_source=look_source)
+    resolved = _resolve(spec, attached, media=media, card=card, look=look)
     check_local(resolved.local, attached, media=media, frame_range=resolved.frame_range)
     if resolved.adapt is not None:
         check_adapt(resolved.adapt, attached, media=media)
@@ -110,7 +113,7 @@ def plan_identity(spec: EditSpec, *, media: MediaInfo) -> EditPlan:
     """
     for field, is_given in (
         ("local.own_mask", spec.local.has_own_mask),
-        ("adapt", spec.adapt is not None),
+        ("adapt", spec.adapt is not None and spec.adapt.enabled),
         ("group_from", bool(spec.group_from)),
     ):
         if is_given:
@@ -151,24 +154,33 @@ def _resolve(
     *,
     media: MediaInfo,
     card: ModelCard,
-    look_source: LookSource | None,
+    look: SharedLook | None,
 ) -> ResolvedSpec:
     group_range = None if spec.group_range is None else _inside(spec.group_range, media)
-    group_size = _default(spec.group_size, DEFAULT_GROUP_SIZE)
-    steps = _default(spec.steps, card.steps)
-    guidance_scale = _default(spec.guidance_scale, card.guidance_scale)
-    image_guidance_scale = _default(spec.image_guidance_scale, card.image_guidance_scale)
+    usual = _model_defaults(card) if look is None else _lent_defaults(look.settings)
+    look_source = None if look is None else look.source
+    group_size = _default(spec.group_size, usual.group_size)
+    steps = _default(spec.steps, usual.steps)
+    guidance_scale = _default(spec.guidance_scale, usual.guidance_scale)
+    image_guidance_scale = _default(spec.image_guidance_scale, usual.image_guidance_scale)
+    swap_steps = _default(spec.swap_steps, _at_most(usual.swap_steps, steps))
+    adapt = _default(spec.adapt, usual.adapt)
     check_number("spec.hold_frames", spec.hold_frames, 0, MAX_HOLD_FRAMES)
     check_number("spec.steps", steps, 1, MAX_STEPS)
     check_number("spec.guidance_scale", guidance_scale, 1, MAX_SCALE)
     check_number("spec.image_guidance_scale", image_guidance_scale, 1, MAX_SCALE)
     check_number("spec.group_size", group_size, 1, MAX_GROUP_SIZE)
-    check_number("spec.swap_steps", spec.swap_steps, 1, steps)
+    check_number("spec.swap_steps", swap_steps, 1, steps)
     check_number("spec.steady_frames", spec.steady_frames, 0, MAX_STEADY_FRAMES)
     if spec.group_range is not None and spec.group_from:
         raise ArgumentError(
             "the look comes from another job or from a range of this media, not from both; leave "
             "out one",
+            field="spec.group_from",
+        )
+    if spec.group_from and spec.adapt is not None and spec.adapt.has_own_root:
+        raise ArgumentError(
+            f"the look of {spec.group_from} brings its root along; leave out the root, or the job",
             field="spec.group_from",
         )
     return ResolvedSpec(
@@ -180,19 +192,62 @@ def _resolve(
         group_range=group_range,
         group_from=spec.group_from,
         look_source=look_source,
-        seed=_default(spec.seed, 0),
+        seed=_default(spec.seed, usual.seed),
         steps=steps,
         guidance_scale=guidance_scale,
         image_guidance_scale=image_guidance_scale,
         group_size=min(group_size, _frames_to_gather(group_range, look_source, media)),
-        attention=spec.attention,
-        swap_layers=spec.swap_layers,
-        swap_steps=spec.swap_steps,
-        steady_frames=_default(spec.steady_frames, DEFAULT_STEADY_FRAMES),
+        attention=_default(spec.attention, usual.attention),
+        swap_layers=_default(spec.swap_layers, usual.swap_layers),
+        swap_steps=swap_steps,
+        steady_frames=_default(spec.steady_frames, usual.steady_frames),
         local=spec.local,
-        adapt=spec.adapt,
+        adapt=adapt if adapt is not None and adapt.enabled else None,
         output_format=_written(spec.output_format, media),
         files=attached.files,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Defaults:
+    """What stands where the edit says nothing."""
+
+    seed: int = 0
+    steps: int
+    guidance_scale: float
+    image_guidance_scale: float
+    group_size: int = DEFAULT_GROUP_SIZE
+    attention: AttentionMode = AttentionMode.GATHER_SWAP
+    swap_layers: SwapLayers = SwapLayers.ALL
+    swap_steps: int | None = None
+    steady_frames: int = DEFAULT_STEADY_FRAMES
+    adapt: AdaptSpec | None = None
+
+
+def _model_defaults(card: ModelCard) -> _Defaults:
+    return _Defaults(
+        steps=card.steps,
+        guidance_scale=card.guidance_scale,
+        image_guidance_scale=card.image_guidance_scale,
+    )
+
+
+def _lent_defaults(lender: ResolvedSpec) -> _Defaults:
+    """A look is what it was made with; its root comes with the tuning that it leaves."""
+    adapt = lender.adapt
+    if adapt is not None:
+        adapt = replace(adapt, root_choice=None, root_image=None, adapter=None)
+    return _Defaults(
+        seed=lender.seed,
+        steps=lender.steps,
+        guidance_scale=lender.guidance_scale,
+        image_guidance_scale=lender.image_guidance_scale,
+        group_size=lender.group_size,
+        attention=lender.attention,
+        swap_layers=lender.swap_layers,
+        swap_steps=lender.swap_steps,
+        steady_frames=lender.steady_frames,
+        adapt=adapt,
     )
 
 
@@ -204,6 +259,10 @@ def _frames_to_gather(
         return (group_range or media.frame_range).frame_count
     lent = look_source.group_range
     return MAX_GROUP_SIZE if lent is None else lent.frame_count
+
+
+def _at_most(value: int | None, limit: int) -> int | None:
+    return None if value is None else min(value, limit)
 
 
 def _default(value: T | None, default: T) -> T:

@@ -29,7 +29,8 @@ class LookSource:
     """Another edit's clip that lends its look: group frames and root pair are taken from there.
 
     `frame_range` and `group_range` are those of that edit; without a group range the group is
-    spread over the first shot its frame range touches, as that edit did.
+    spread over the first shot its frame range touches, as that edit did. `adapter` is the file it
+    leaves of its tuning, None without any.
     """
 
     media_path: Path
@@ -37,6 +38,7 @@ class LookSource:
     frame_range: FrameRange
     group_range: FrameRange | None
     sequence: ImageSequence | None = None
+    adapter: Path | None = None
 
     @property
     def media_file(self) -> MediaFile:

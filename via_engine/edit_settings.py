@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+ADAPTER_FILE_NAME = "adapter.safetensors"
+"""What an adapted edit leaves of its tuning, in its work folder."""
+
 
 class AttentionMode(Enum):
     """What the attention of a frame looks at. All but the first are there for comparison."""

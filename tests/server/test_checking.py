@@ -21,10 +21,12 @@ from server.edit_spec import (
 )
 from server.errors import ArgumentError
 from server.planning import plan_edit
+from server.shared_look import SharedLook
 from tests.server.conftest import CATALOG
 from tests.server.values import MEDIA, SOURCE
 from via_engine.edit_request import LookSource
 from via_engine.edit_settings import (
+    AttentionMode,
     BoxPrompt,
     MatteClip,
     PointPrompt,
@@ -32,6 +34,7 @@ from via_engine.edit_settings import (
     RootImage,
     Scope,
     StillMask,
+    SwapLayers,
 )
 from via_engine.errors import MaskError, RootError
 from via_engine.media_types import FrameRange
@@ -43,15 +46,27 @@ TURNED = replace(MEDIA, rotation_degrees=90)
 
 def planned(attached: Attachments | None = None, **changes: Any) -> EditPlan:
     media = changes.pop("media", MEDIA)
-    look_source = changes.pop("look_source", None)
+    look = changes.pop("look", None)
     return plan_edit(
         EditSpec(**{"source": SOURCE, "instruction": "make it night", **changes}),
         media=media,
         card=CATALOG.cards[0],
         pace=None,
         attached=attached or Attachments(files=FILES),
-        look_source=look_source,
+        look=look,
     )
+
+
+def lent(**settings: Any) -> SharedLook:
+    spec = planned(**settings).spec
+    source = LookSource(
+        media_path=Path("/media/other.mov"),
+        media_identity="other",
+        frame_range=FrameRange(0, 9),
+        group_range=FrameRange(2, 5),
+        adapter=None if spec.adapt is None else Path("/jobs/a/adapter.safetensors"),
+    )
+    return SharedLook(source=source, settings=spec)
 
 
 def box(*edges: float, frame: int = 0) -> LocalSpec:
@@ -200,15 +215,45 @@ def test_a_group_larger_than_its_range_uses_all_frames_and_says_so() -> None:
     plan = planned(media=one, group_size=8)
     assert plan.spec.group_size == 1
     assert "1 frames instead of 8" in plan.warnings[0]
-    lent = LookSource(
-        media_path=Path("/media/other.mov"),
-        media_identity="other",
-        frame_range=FrameRange(0, 9),
-        group_range=FrameRange(2, 5),
-    )
-    assert planned(look_source=lent, group_from="jobs/a").spec.group_size == 3
+    look = lent(group_size=8)
+    assert planned(look=look, group_from="jobs/a").spec.group_size == 3
     with pytest.raises(ArgumentError, match="group_from"):
-        planned(look_source=lent, group_from="jobs/a", group_range=FrameRange(0, 2))
+        planned(look=look, group_from="jobs/a", group_range=FrameRange(0, 2))
+
+
+def test_a_borrowed_look_is_what_the_lender_was_made_with() -> None:
+    made = {
+        "seed": 5,
+        "steps": 9,
+        "guidance_scale": 3.5,
+        "image_guidance_scale": 1.25,
+        "group_size": 3,
+        "attention": AttentionMode.CROSS_FRAME,
+        "swap_layers": SwapLayers.SELF,
+        "swap_steps": 7,
+        "steady_frames": 1,
+    }
+    look = lent(**made, adapt=AdaptSpec(root_choice=choice(), rank=4))
+
+    borrowed = planned(look=look, group_from="jobs/a").spec
+
+    assert {name: getattr(borrowed, name) for name in made} == made
+    assert borrowed.adapt == AdaptSpec(rank=4)
+    assert borrowed.lent_adapter == look.source.adapter
+    other = planned(look=look, group_from="jobs/a", seed=1, steps=4, swap_layers=SwapLayers.ALL)
+    assert (other.spec.seed, other.spec.steps, other.spec.swap_steps) == (1, 4, 4)
+    assert other.spec.swap_layers is SwapLayers.ALL
+
+
+def test_the_tuning_of_a_look_can_be_left_out_or_replaced_but_has_its_root() -> None:
+    look = lent(adapt=AdaptSpec())
+    off = planned(look=look, group_from="jobs/a", adapt=AdaptSpec(enabled=False)).spec
+    own = planned(look=look, group_from="jobs/a", adapt=AdaptSpec(adapter=FILE)).spec
+    assert (off.adapt, off.lent_adapter, own.lent_adapter) == (None, None, None)
+    plain = planned(look=lent(), group_from="jobs/a", adapt=AdaptSpec()).spec
+    assert (plain.adapt, plain.lent_adapter) == (AdaptSpec(), None)
+    with pytest.raises(ArgumentError, match=r"group_from.*jobs/a.*root"):
+        planned(look=look, group_from="jobs/a", adapt=AdaptSpec(root_choice=choice()))
 
 
 def test_the_engine_gets_paths_where_callers_named_files(tmp_path: Path) -> None:

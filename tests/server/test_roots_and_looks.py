@@ -7,8 +7,9 @@ from io import BytesIO
 import grpc
 import pytest
 from PIL import Image
-from via.v1 import edit_pb2, job_service_pb2, local_pb2, media_pb2
+from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, local_pb2, media_pb2
 
+from server.convert_settings import choice_message
 from server.root_sheet import COLUMNS, root_sheet
 from tests.server.conftest import DEADLINE_S, Client, MakeSpec, refusal
 from via_engine.edit_events import RootCandidate
@@ -119,6 +120,9 @@ def test_a_look_is_shared_with_a_job_on_the_same_model(client: Client, make_spec
     assert borrower.spec.group_from == lender
     again = client.create(make_spec(group_from=borrower.name))
     assert again.spec.group_size == 3
+    with pytest.raises(grpc.RpcError) as error:
+        proposal(client, make_spec(group_from=lender))
+    assert refusal(error)[1] == "ARGUMENT_INVALID"
     for fields, found in (
         ({"group_from": lender, "model": "first"}, "ARGUMENT_INVALID"),
         ({"group_from": lender, "group_range": frames}, "ARGUMENT_INVALID"),
@@ -128,3 +132,31 @@ def test_a_look_is_shared_with_a_job_on_the_same_model(client: Client, make_spec
         with pytest.raises(grpc.RpcError) as error:
             client.create(make_spec(**fields))
         assert refusal(error)[1] == found
+
+
+def test_a_look_brings_its_tuning_along(client: Client, make_spec: MakeSpec) -> None:
+    root = RootChoice(frame=7, seed=3, guidance_scale=2.0, image_guidance_scale=1.5)
+    asked = make_spec(seed=5)
+    asked.adapt.root_choice.CopyFrom(choice_message(root))
+    lender = client.wait_for_end(client.create(asked).name)
+    borrower = client.wait_for_end(client.create(make_spec(group_from=lender.name)).name)
+    # The engine's stand-in counts no steps for an adapter it was given.
+    assert (lender.adapter.steps, borrower.adapter.steps) == (200, 0)
+    assert not borrower.adapter.HasField("root_frame")
+    assert (borrower.spec.seed, borrower.spec.adapt.enabled) == (5, True)
+    third = client.wait_for_end(client.create(make_spec(group_from=borrower.name)).name)
+    assert (third.state, third.adapter.steps) == (job_service_pb2.JOB_STATE_SUCCEEDED, 0)
+
+
+def test_a_look_that_was_never_tuned_is_not_shared(client: Client, make_spec: MakeSpec) -> None:
+    blocker = client.create(make_spec("slow"))
+    lender = client.create(make_spec(adapt=adapt_pb2.AdaptSettings()))
+    borrower = client.create(make_spec(group_from=lender.name))
+    client.jobs.CancelJob(job_service_pb2.CancelJobRequest(name=lender.name), timeout=DEADLINE_S)
+    client.jobs.CancelJob(job_service_pb2.CancelJobRequest(name=blocker.name), timeout=DEADLINE_S)
+    failed = client.wait_for_end(borrower.name)
+    assert (failed.state, failed.error.reason) == (
+        job_service_pb2.JOB_STATE_FAILED,
+        "JOB_STATE_WRONG",
+    )
+    assert lender.name in failed.error.message and "retry" in failed.error.message

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from via_engine.edit_events import EditEvent, EditorAdapted, Note, RootCandidate
-from via_engine.edit_settings import AdaptSettings, RootChoice, RootImage
+from via_engine.edit_settings import ADAPTER_FILE_NAME, AdaptSettings, RootChoice, RootImage
 from via_engine.errors import RootError, VisionLanguageError
 from via_engine.method.adaptation import RootPair, tune
 from via_engine.method.adapter import Adapter, load_adapter, save_adapter
@@ -46,7 +46,6 @@ from via_engine.schedule import group_frames
 # Frames looked at for the root, beside those of the group.
 _LOOKED_AT = 8
 _ROOT_FRAMES = 1
-_FILE_NAME = "adapter.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,7 +89,7 @@ class RootStage:
                 adapters.keep(key, found)
             adapter = found
         if folder is not None:
-            path = folder / _FILE_NAME
+            path = folder / ADAPTER_FILE_NAME
             save_adapter(adapter, path)
             yield EditorAdapted(
                 root_frame=root_frame,
