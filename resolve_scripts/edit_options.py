@@ -95,7 +95,7 @@ class EditOptions:
         int | None, option("Frames the look is gathered from.", panel=LOOK, **COUNT)
     ] = None
     group_from: Annotated[
-        str | None, option("Share the look of that job.", metavar="JOB", panel=LOOK)
+        str | None, option("Share the look and tuning of that job.", metavar="JOB", panel=LOOK)
     ] = None
     attention: Annotated[
         Attention | None, option("What a frame looks at; for comparison.", panel=LOOK)

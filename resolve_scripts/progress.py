@@ -165,7 +165,7 @@ def mask_text(mask: job_service_pb2.MaskInfo) -> str:
 def adapter_text(adapter: job_service_pb2.AdapterInfo) -> str:
     """What to say of an editor that is adapted."""
     if not adapter.HasField("root_frame"):
-        return "the editor is adapted as the adapter file says"
+        return "the editor is adapted as in the edit that left the adapter"
     if adapter.reused:
         return f"adapter reused from an earlier edit (root frame {adapter.root_frame})"
     seconds = adapter.duration.ToTimedelta().total_seconds()

@@ -173,7 +173,7 @@ class AdaptSettings:
     """Test-time editing adaptation: tune the editor on one edited frame of the clip.
 
     Without a root of the editor's own choice, a rehearsal on frames of the clip decides with which
-    seed and guidance they are sampled, from the request's own on, and whether the tuning stays on.
+    seed and guidance they are sampled, from the request's own on, and whether a LoRA stays on.
 
     Attributes:
         steps: most steps of the tuning; None takes the model's own default. It stops early when

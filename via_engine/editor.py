@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from via_engine.config import EngineConfig
@@ -24,11 +23,12 @@ from via_engine.edit_events import (
     Stage,
 )
 from via_engine.edit_request import EditRequest, FinishedChunk
-from via_engine.errors import EditCancelledError, RangeError
+from via_engine.edit_settings import AdaptSettings, StillMask
+from via_engine.errors import EditCancelledError, MaskError, RangeError
 from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.adapter import Adapter
 from via_engine.method.adapter_cache import AdapterCache
-from via_engine.method.area_search import Areas, find_areas
+from via_engine.method.area_search import Areas, check_shows, find_areas
 from via_engine.method.attention_group import AttentionGroup
 from via_engine.method.clip import Clip
 from via_engine.method.group_cache import GroupCache
@@ -38,6 +38,7 @@ from via_engine.method.progress import StageClock
 from via_engine.method.root_stage import RootStage
 from via_engine.method.shot import Shot, check_range, checked_media
 from via_engine.method.swap_stage import SwapStage
+from via_engine.method.track_cache import TrackCache
 from via_engine.models.catalog import load_catalog
 from via_engine.models.device_speed import device_facts
 from via_engine.models.estimate import DeviceFacts
@@ -60,6 +61,9 @@ from via_engine.picture.timecode import timecode_at
 from via_engine.schedule import chunk_ranges
 
 T = TypeVar("T")
+
+# Thousands of frames at the size a model works at, a bit for each pixel.
+_TRACK_CACHE_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,7 @@ class VideoEditor:
         self._stays_of_lookers = {plan.stay_of(LOOKERS) for plan in plans}
         self._groups = GroupCache(min(plan.group_cache_bytes for plan in plans))
         self._adapters = AdapterCache(config.adapter_cache_bytes)
+        self._tracks = TrackCache(_TRACK_CACHE_BYTES)
         self._perception = Perception(config, device)
 
     @property
@@ -117,6 +122,7 @@ class VideoEditor:
         """
         self._groups.drop_model(name)
         self._adapters.drop_model(name)
+        self._tracks.drop_model(name)
         self._models.free(name)
 
     def edit(self, request: EditRequest, cancelled: Callable[[], bool]) -> Iterator[EditEvent]:
@@ -140,9 +146,7 @@ class VideoEditor:
             check = _stop_when(cancelled)
             shots: Sequence[Shot | PassThrough] = [PassThrough(request=request, media=media)]
             if not request.identity:
-                shots = yield from self._prepared(
-                    request, media, clock, check, adapter_folder=request.work_folder
-                )
+                shots = yield from self._prepared(request, media, clock, check, is_preview=False)
             stage = SwapStage(
                 shots=shots,
                 ranges=ranges,
@@ -163,7 +167,8 @@ class VideoEditor:
 
         Group and adapter stay resident.
 
-        The request's `frame_range` and output settings are not used.
+        Of the request's range only a mask of the editor's own is drawn for is used, and the frame
+        has to lie in that; output settings are not.
 
         Raises:
             ViaEngineError: as `edit`.
@@ -174,9 +179,16 @@ class VideoEditor:
                 f"frame {frame} is outside {media.path.name}, which holds frames 0 to "
                 f"{media.frame_count - 1}; choose one of them"
             )
-        request = replace(request, frame_range=FrameRange(frame, frame + 1))
+        if isinstance(request.local.own_mask, None | StillMask):
+            request = replace(request, frame_range=FrameRange(frame, frame + 1))
+        elif frame not in request.frame_range.frames:
+            raise MaskError(
+                f"the mask is for frames {request.frame_range.start_frame} to "
+                f"{request.frame_range.end_frame_exclusive - 1}; preview one of them"
+            )
         check = _stop_when(cancelled)
-        [shot] = _drained(self._prepared(request, media, StageClock(), check))
+        shots = _drained(self._prepared(request, media, StageClock(), check, is_preview=True))
+        shot = next(one for one in shots if frame in one.frame_range.frames)
         group = self._find_or_gather(shot, check)
         source = read_frames_at(media, [frame])[0]
         edited = shot.apply(frame, [source], group, check)[0]
@@ -204,8 +216,9 @@ class VideoEditor:
         media = checked_media(request)
         check_range("frame range", request.frame_range, media)
         check = _stop_when(cancelled)
-        clip = self._open(request, media)
-        areas = find_areas(clip, self._perception, check)
+        adapt = replace(request.adapt or AdaptSettings(), root=None, adapter=None)
+        clip = self._open(replace(request, adapt=adapt), media)
+        areas = find_areas(clip, self._perception, self._tracks, check)
         return self._root_stage(clip, areas, check).proposals(count)
 
     def _open(self, request: EditRequest, media: MediaInfo) -> Clip:
@@ -219,22 +232,28 @@ class VideoEditor:
         clock: StageClock,
         check: Callable[[], None],
         *,
-        adapter_folder: Path | None = None,
+        is_preview: bool,
     ) -> Generator[EditEvent, None, tuple[Shot, ...]]:
-        """The shots to edit, once it is known where the edit goes and the model is adapted."""
+        """The shots to edit, once it is known where the edit goes and the model is adapted.
+
+        A preview may show a frame in which nothing changes, and leaves no adapter file.
+        """
         clip = self._open(request, media)
         yield from clip.notes()
         areas = Areas()
         if clip.is_local:
             yield clock.start(Stage.MASK)
-            areas = find_areas(clip, self._perception, check)
+            areas = find_areas(clip, self._perception, self._tracks, check)
             if areas.found is not None:
                 yield areas.found
+            if not is_preview:
+                check_shows(clip, areas)
         adapter = None
         if request.adapt is not None:
             yield clock.start(Stage.ADAPT)
             stage = self._root_stage(clip, areas, check)
-            adapter = yield from stage.adapter(self._adapters, adapter_folder)
+            folder = None if is_preview else request.work_folder
+            adapter = yield from stage.adapter(self._adapters, folder)
             yield from _adapter_notes(adapter, clip)
             if adapter.sampling is not None:
                 clip = clip.under(adapter.sampling)

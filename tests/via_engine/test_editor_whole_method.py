@@ -45,6 +45,7 @@ from via_engine.edit_settings import (
 from via_engine.editor import VideoEditor
 from via_engine.errors import AdapterError, MaskError, RootError, SubjectNotFoundError
 from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
+from via_engine.method import area_search
 from via_engine.models.catalog import ModelCatalog
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk
@@ -447,6 +448,68 @@ def test_preview_is_local_too(
     )
     assert np.abs(made - source)[:, 80:].max() <= 1
     assert np.abs(made - source).max() > 25
+
+
+def test_a_preview_and_all_ranges_of_a_shot_share_one_look(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    request = request_for(
+        instruction="make the ball pink", adapt=AdaptSettings(steps=1, candidates=2)
+    )
+    editor.preview(request, 3, lambda: False)
+    other = replace(request, frame_range=FrameRange(4, 7), work_folder=tmp_path)
+    for events in (run(editor, request), run(editor, other)):
+        [adapted] = of_kind(events, EditorAdapted)
+        assert adapted.reused and adapted.root_frame in range(CUT)
+        assert of_kind(events, GroupReady)[0].reused
+
+
+@pytest.mark.parametrize("frame", [0, 3])
+def test_an_own_mask_is_previewed_in_other_frames_than_it_was_drawn_in(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+    frame: int,
+) -> None:
+    drawn_masks = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * 4
+    for own in (
+        BoxPrompt(frame=1, box_xyxy=(30, 22, 64, 58)),
+        MatteClip(path=clip_of(tmp_path, drawn_masks).path),
+    ):
+        request = request_for(local=LocalSettings(own_mask=own))
+        preview = editor.preview(request, frame, lambda: False)
+        assert preview.png != preview.source_png
+        with pytest.raises(MaskError, match="frames 0 to 3"):
+            editor.preview(request, 5, lambda: False)
+
+
+def test_frames_in_which_nothing_may_change_are_refused(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    Image.new("L", (WIDTH, HEIGHT)).save(tmp_path / "black.png")
+    black = LocalSettings(own_mask=StillMask(path=tmp_path / "black.png"))
+    with pytest.raises(MaskError, match="white where the edit goes"):
+        run(editor, request_for(local=black))
+    beyond = request_for(frame_range=FrameRange(CUT, CUT + 3), group_range=FrameRange(0, CUT))
+    with pytest.raises(SubjectNotFoundError, match=r'frames 8 to 10.*"ball"'):
+        run(editor, beyond)
+
+
+def test_the_look_of_a_long_shot_does_not_depend_on_the_range(
+    editor: VideoEditor,
+    request_for: Callable[..., EditRequest],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(area_search, "WHOLE_SHOT_FRAMES", 4)
+    adapt = AdaptSettings(steps=1, candidates=2)
+    first, second = (
+        run(editor, request_for(instruction="make the ball teal", adapt=adapt, frame_range=frames))
+        for frames in (FrameRange(0, 3), FrameRange(4, 7))
+    )
+    assert not of_kind(first, EditorAdapted)[0].reused
+    assert of_kind(second, EditorAdapted)[0].reused
+    assert of_kind(second, GroupReady)[0].reused
 
 
 def test_one_frame_clip_is_edited(

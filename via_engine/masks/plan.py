@@ -48,6 +48,11 @@ class InstructionPlan:
     caption_before: str
     caption_after: str
 
+    @property
+    def names_its_subject(self) -> bool:
+        """Whether what the phrases say must be there: not what may stand before a background."""
+        return self.region is Region.OBJECT or self.phrases != FRONT_PHRASES
+
 
 def plan_instruction(instruction: str) -> InstructionPlan:
     """The plan of an instruction in English; what fits no known form is about the whole picture.

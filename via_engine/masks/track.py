@@ -108,7 +108,8 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         video_tracker: follows what was found; None follows it by motion and outline.
 
     Raises:
-        SubjectNotFoundError: no frame shows what an edit of an object names.
+        SubjectNotFoundError: no frame shows what the edit names, be it the thing to edit or the
+            one to leave as it is.
     """
     search = _Search(
         frames=frames,
@@ -124,7 +125,7 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         for phrase in plan.phrases
         for masks in search.masks(phrase, several=is_background or phrase.endswith("s"))
     ]
-    if not streams and not is_background:
+    if not streams and plan.names_its_subject:
         named = " or ".join(f'"{phrase}"' for phrase in plan.phrases)
         raise SubjectNotFoundError(
             f"no frame shows {named} clearly; name it in other words, edit the whole picture, "

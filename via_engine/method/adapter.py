@@ -75,6 +75,7 @@ class Adapter:
             (out, rank), float32; of a full one the parameters by their names.
         sampling: what the frames are to be sampled with; None leaves that to the request.
         anchor: the edit the frames are to follow, where a person chose it.
+        root_frame: media frame it was tuned on; None when it came from a file.
     """
 
     kind: AdapterKind
@@ -85,6 +86,7 @@ class Adapter:
     tensors: Mapping[str, Tensor]
     sampling: Sampling | None = None
     anchor: Anchor | None = None
+    root_frame: int | None = None
 
     @property
     def size_bytes(self) -> int:

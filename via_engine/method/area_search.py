@@ -8,21 +8,28 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from via_engine.edit_events import MaskReady
-from via_engine.edit_settings import MatteClip, RootChoice, RootImage, StillMask
+from via_engine.edit_settings import MatteClip, StillMask
 from via_engine.errors import MaskError, SubjectNotFoundError
 from via_engine.masks.mask_track import MaskTrack
 from via_engine.masks.own_mask import check_prompt, matte_track, prompted_track, still_track
+from via_engine.masks.plan import Region
 from via_engine.masks.track import track_masks
 from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.clip import Clip
 from via_engine.method.edit_area import EditArea, edit_area, upright_size
 from via_engine.method.frame_store import stored_frames
 from via_engine.method.perception import Perception
+from via_engine.method.shot_parts import ShotPart
+from via_engine.method.track_cache import TrackCache, TrackSettings
 from via_engine.picture.decode import read_frames
 from via_engine.picture.probe import probe_media
 from via_engine.picture.still import read_still
 
-# Frames outside the range are looked at with these neighbours, which steady their masks.
+# A shot up to this long is looked through whole, whichever of its frames are asked for: all ranges
+# and previews of it share their masks, and with them group and root.
+WHOLE_SHOT_FRAMES = 96
+# In a longer one the frames that make the look are looked at with these neighbours, which steady
+# their masks.
 _NEIGHBOURS = 2
 
 
@@ -38,11 +45,14 @@ class Areas:
     found: MaskReady | None = None
 
 
-def find_areas(clip: Clip, perception: Perception, check: Callable[[], None]) -> Areas:
+def find_areas(
+    clip: Clip, perception: Perception, kept: TrackCache, check: Callable[[], None]
+) -> Areas:
     """The areas of a local edit; a global one may change everything.
 
     A mask of the editor's own is drawn for the clip to edit: where group and root come from
-    another one, these see their whole pictures.
+    another one, these see their whole pictures. Masks that were found are looked up in `kept` and
+    left there.
 
     Raises:
         SubjectNotFoundError: no frame shows what the instruction names.
@@ -51,73 +61,104 @@ def find_areas(clip: Clip, perception: Perception, check: Callable[[], None]) ->
     """
     if not clip.is_local:
         return Areas()
-    search = _Search(clip=clip, perception=perception, check=check)
+    search = _Search(clip=clip, perception=perception, kept=kept, check=check)
     local = clip.request.local
     if local.own_mask is None:
-        own = [search.found(clip.media, part.frame_range) for part in clip.parts]
+        own = [search.found(clip.media, _looked_through(clip, part)) for part in clip.parts]
     else:
         own = search.own_tracks()
-    lookers = _look_frames(clip)
-    if not clip.is_its_own_look:
-        area = edit_area(local, clip.media, own)
-        if local.own_mask is not None:
-            return Areas(clip=area, found=_summary(clip, area))
-        others = search.around(clip.look, lookers, known=[])
-        look = edit_area(local, clip.look, others)
-    else:
-        others = search.around(clip.media, lookers, known=own)
-        area = look = edit_area(local, clip.media, [*own, *others])
-    if search.faults and not any(_shows(track) for track in (*own, *others)):
-        raise search.faults[0]
+    area = edit_area(local, clip.media, own)
+    if local.own_mask is not None and not clip.is_its_own_look:
+        return Areas(clip=area, found=_summary(clip, area))
+    look = edit_area(local, clip.look, search.look_tracks(own))
+    if search.fault is not None and not search.has_found:
+        raise search.fault
     return Areas(clip=area, look=look, found=_summary(clip, area))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+def check_shows(clip: Clip, areas: Areas) -> None:
+    """Refuses an edit of frames of which none may change.
+
+    Raises:
+        SubjectNotFoundError: they do not show what the instruction names.
+        MaskError: they lie outside a mask of the editor's own.
+    """
+    if areas.found is None or areas.found.frames_with_subject:
+        return
+    frames = clip.request.frame_range
+    told = f"frames {frames.start_frame} to {frames.end_frame_exclusive - 1}"
+    if clip.request.local.own_mask is not None:
+        raise MaskError(
+            f"the mask leaves nothing to edit in {told}; it must be white where the edit goes"
+        )
+    named = " or ".join(f'"{phrase}"' for phrase in clip.plan.phrases)
+    raise SubjectNotFoundError(
+        f"{told} leave nothing to edit beside {named}; choose a range that does, or edit the "
+        "whole picture"
+        if clip.plan.region is Region.BACKGROUND
+        else f"{told} do not show {named} clearly; choose a range that does, name it in other "
+        "words, edit the whole picture, or give a mask of your own"
+    )
+
+
+@dataclass(kw_only=True, eq=False)
 class _Search:
+    """Looks through a clip and its look; `fault` says where it found nothing."""
+
     clip: Clip
     perception: Perception
+    kept: TrackCache
     check: Callable[[], None]
-    faults: list[SubjectNotFoundError] = field(default_factory=list)
+    fault: SubjectNotFoundError | None = None
+    has_found: bool = False
+    seen: dict[TrackSettings, MaskTrack] = field(default_factory=dict)
 
     def found(self, media: MediaInfo, frame_range: FrameRange) -> MaskTrack:
-        """What the plan names; empty masks, and a fault kept, when it is nowhere in the range."""
-        clip = self.clip
-        with stored_frames(
-            media,
-            frame_range,
+        """What the plan names; a fault is kept when it is nowhere in the range."""
+        clip, plan = self.clip, self.clip.plan
+        settings = TrackSettings(
+            media_identity=media.identity,
+            frame_range=frame_range,
+            phrases=plan.phrases,
+            region=plan.region,
+            changes_shape=plan.changes_shape,
             width=clip.width,
             height=clip.height,
-            folder=clip.request.work_folder,
-            check=self.check,
-        ) as frames:
-            try:
-                return track_masks(
-                    frames,
-                    frame_range.start_frame,
-                    clip.plan,
-                    self.perception.grounder,
-                    self.perception.segmenter,
-                    self.check,
-                    video_tracker=self.perception.video_tracker,
-                )
-            except SubjectNotFoundError as fault:
-                self.faults.append(fault)
-                return self._nothing(frame_range)
+            model=clip.request.model,
+        )
+        if settings in self.seen:
+            return self.seen[settings]
+        track = self.kept.find(settings)
+        try:
+            track = track or self._tracked(media, frame_range)
+        except SubjectNotFoundError as fault:
+            self.fault = self.fault or fault
+            track = self._alike(frame_range, changes=plan.region is Region.BACKGROUND)
+        else:
+            self.kept.keep(settings, track)
+            self.has_found = True
+        self.seen[settings] = track
+        return track
 
-    def around(
-        self, media: MediaInfo, frames: Sequence[int], known: Sequence[MaskTrack]
-    ) -> list[MaskTrack]:
-        """Tracks that hold those of the frames which `known` does not, each with its neighbours."""
-        if not isinstance(self.clip.request.local.own_mask, StillMask | None):
-            _refuse_unmasked([frame for frame in frames if not _holds(known, frame)])
-        found = list(known)
+    def look_tracks(self, own: Sequence[MaskTrack]) -> list[MaskTrack]:
+        """The masks of the frames that group and root may come from.
+
+        Args:
+            own: masks of the frames to edit.
+        """
+        clip = self.clip
+        frames = _look_frames(clip)
+        if not isinstance(clip.request.local.own_mask, StillMask | None):
+            _refuse_unmasked([frame for frame in frames if not _holds(own, frame)])
+            return list(own)
+        shots = {part.group_range for part in clip.parts if _is_short(part.group_range)}
+        found = [self._in_look(shot) for shot in sorted(shots, key=lambda one: one.start_frame)]
         for frame in frames:
             if not _holds(found, frame):
-                window = FrameRange(
-                    max(0, frame - _NEIGHBOURS), min(media.frame_count, frame + _NEIGHBOURS + 1)
-                )
-                found.append(self._in_window(media, window))
-        return found[len(known) :]
+                first = max(0, frame - _NEIGHBOURS)
+                window = FrameRange(first, frame + _NEIGHBOURS + 1)
+                found.append(self._in_look(window.common_with(_shot_of(clip, frame))))
+        return found
 
     def own_tracks(self) -> list[MaskTrack]:
         """The mask of the editor's own for the frames to edit."""
@@ -143,15 +184,35 @@ class _Search:
         return [
             self._prompted(part.frame_range)
             if part.frame_range.contains(FrameRange(own.frame, own.frame + 1))
-            else self._nothing(part.frame_range)
+            else self._alike(part.frame_range, changes=False)
             for part in clip.parts
         ]
 
-    def _in_window(self, media: MediaInfo, window: FrameRange) -> MaskTrack:
+    def _tracked(self, media: MediaInfo, frame_range: FrameRange) -> MaskTrack:
+        clip = self.clip
+        with stored_frames(
+            media,
+            frame_range,
+            width=clip.width,
+            height=clip.height,
+            folder=clip.request.work_folder,
+            check=self.check,
+        ) as frames:
+            return track_masks(
+                frames,
+                frame_range.start_frame,
+                clip.plan,
+                self.perception.grounder,
+                self.perception.segmenter,
+                self.check,
+                video_tracker=self.perception.video_tracker,
+            )
+
+    def _in_look(self, frame_range: FrameRange) -> MaskTrack:
         own = self.clip.request.local.own_mask
         if isinstance(own, StillMask):
-            return self._still(own, window)
-        return self.found(media, window)
+            return self._still(own, frame_range)
+        return self.found(self.clip.look, frame_range)
 
     def _still(self, own: StillMask, frame_range: FrameRange) -> MaskTrack:
         width, height = upright_size(self.clip.media)
@@ -181,17 +242,35 @@ class _Search:
                 video_tracker=self.perception.video_tracker,
             )
 
-    def _nothing(self, frame_range: FrameRange) -> MaskTrack:
-        empty = np.zeros((self.clip.height, self.clip.width), np.bool_)
-        return MaskTrack.of(frame_range.start_frame, [empty] * frame_range.frame_count)
+    def _alike(self, frame_range: FrameRange, *, changes: bool) -> MaskTrack:
+        mask = np.full((self.clip.height, self.clip.width), changes, np.bool_)
+        return MaskTrack.of(frame_range.start_frame, [mask] * frame_range.frame_count)
+
+
+def _is_short(shot: FrameRange) -> bool:
+    return shot.frame_count <= WHOLE_SHOT_FRAMES
+
+
+def _looked_through(clip: Clip, part: ShotPart) -> FrameRange:
+    """The frames to edit, or all of a short shot that holds them."""
+    shot = part.group_range
+    is_whole = clip.is_its_own_look and _is_short(shot) and shot.contains(part.frame_range)
+    return shot if is_whole else part.frame_range
+
+
+def _shot_of(clip: Clip, look_frame: int) -> FrameRange:
+    shots = (part.group_range for part in clip.parts if look_frame in part.group_range.frames)
+    return next(shots, clip.look.frame_range)
 
 
 def _look_frames(clip: Clip) -> list[int]:
-    """Frames of the look's clip that need a mask: the group's, and a root that was named."""
+    """Frames of the look's clip that need a mask: the group's, and those the root may be."""
     frames = {frame for part in clip.parts for frame in part.group_frames}
-    root = None if clip.request.adapt is None else clip.request.adapt.root
-    if isinstance(root, RootChoice | RootImage) and 0 <= root.frame < clip.look.frame_count:
-        frames.add(root.frame)
+    adapt = clip.request.adapt
+    if adapt is not None and adapt.root is not None:
+        frames.update(range(clip.look.frame_count)[adapt.root.frame : adapt.root.frame + 1])
+    elif adapt is not None and adapt.adapter is None:
+        frames.update(clip.root_frames)
     return sorted(frames)
 
 
@@ -205,11 +284,7 @@ def _summary(clip: Clip, area: EditArea) -> MaskReady:
 
 
 def _holds(tracks: Sequence[MaskTrack], frame: int) -> bool:
-    return any(track.frame_range.contains(FrameRange(frame, frame + 1)) for track in tracks)
-
-
-def _shows(track: MaskTrack) -> bool:
-    return any(track.holds_subject(frame) for frame in track.frame_range.frames)
+    return any(frame in track.frame_range.frames for track in tracks)
 
 
 def _refuse_unmasked(frames: Sequence[int]) -> None:

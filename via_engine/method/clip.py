@@ -19,7 +19,10 @@ from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.models.vision_language import VisionLanguage
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.still import to_8_bit
-from via_engine.schedule import clip_working_size, evenly_spread
+from via_engine.schedule import clip_working_size, evenly_spread, group_frames
+
+# Shared among the shots.
+_ROOT_FRAMES = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,6 +113,18 @@ class Clip:
             image_guidance_scale=request.image_guidance_scale,
         )
 
+    @property
+    def root_frames(self) -> tuple[int, ...]:
+        """Frames of the look that may become the root, rising: the group's, and some between them.
+
+        They are spread over whole shots, not over the frames to edit: every range of a shot, and a
+        preview, finds the same root.
+        """
+        found = {frame for part in self.parts for frame in part.group_frames}
+        for part in self.parts:
+            found.update(group_frames(part.group_range, max(1, _ROOT_FRAMES // len(self.parts))))
+        return tuple(sorted(found))
+
     def under(self, sampling: Sampling) -> Clip:
         """The same edit with another noise and guidance."""
         return replace(
@@ -159,8 +174,8 @@ class Clip:
         if look_area is not None:
             frames = tuple(filter(look_area.holds_subject, frames))
         if not frames and part.group_frames and area is not None and self.is_its_own_look:
-            showing = list(filter(area.holds_subject, part.frame_range.frames))
-            frames = evenly_spread(showing, self.request.group_size)
+            showing = area.showing(part.frame_range.frames)
+            frames, look_area = evenly_spread(showing, self.request.group_size), area
         return Shot.prepare(
             self.request,
             self.media,

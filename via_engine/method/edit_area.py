@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from via_engine.edit_settings import LocalSettings, MatteClip, StillMask
 from via_engine.masks.feather import feathered
 from via_engine.masks.mask_track import MaskTrack
-from via_engine.media_types import FrameRange, MediaInfo
+from via_engine.media_types import MediaInfo
 
 Alphas = NDArray[np.float32]
 """(frames, H, W), 0 where the source stays, 1 where the edit stands."""
@@ -55,6 +55,10 @@ class EditArea:
         """Whether anything of the frame may change."""
         return bool(self._mask(frame).any())
 
+    def showing(self, frames: Iterable[int]) -> list[int]:
+        """Those of the frames whose masks are known and in which something may change."""
+        return [frame for frame in frames if self._holds(frame) and self.holds_subject(frame)]
+
     def identity(self, frames: Iterable[int]) -> str:
         """Hex digest of what `alphas` gives for these frames."""
         digest = hashlib.sha256(f"{self.dilation_px} {self.feather_px}".encode())
@@ -62,11 +66,11 @@ class EditArea:
             digest.update(np.packbits(self._mask(frame)).tobytes())
         return digest.hexdigest()
 
+    def _holds(self, frame: int) -> bool:
+        return any(frame in track.frame_range.frames for track in self.tracks)
+
     def _mask(self, frame: int) -> NDArray[np.bool_]:
-        wanted = FrameRange(frame, frame + 1)
-        return next(
-            track.mask(frame) for track in self.tracks if track.frame_range.contains(wanted)
-        )
+        return next(track.mask(frame) for track in self.tracks if frame in track.frame_range.frames)
 
 
 def edit_area(local: LocalSettings, media: MediaInfo, tracks: Sequence[MaskTrack]) -> EditArea:

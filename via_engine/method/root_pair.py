@@ -37,6 +37,8 @@ from via_engine.picture.native_size import to_working_size
 from via_engine.schedule import batches
 
 JUDGED = 4
+# Scores, in decibels, that tell as little as the last digit of a judge.
+_TIE = 0.5
 _BATCH = 4
 # Factors of the guidance asked for, of words and source. Seeds of one guidance differ less than
 # guidances do: on 78 held-out choices four of these made the chosen edit 0.5 dB better than two.
@@ -49,6 +51,9 @@ class Judge(Protocol):
     def judge(self, source: Frame, edited: Frame, instruction: str) -> float:
         """0 to 10, 10 the best; frames are (H, W, 3) uint8 RGB."""
 
+    def prefers_second(self, source: Frame, first: Frame, second: Frame, instruction: str) -> bool:
+        """Whether the second of two edits is clearly the better one."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RootQuestion:
@@ -56,17 +61,15 @@ class RootQuestion:
 
     Attributes:
         edit: instruction, steps and size; seed and guidance are the candidates' own.
-        instruction: in the editor's words, for the judge.
+        instruction: in the editor's words.
         plan: what it means.
         critic: compares pictures with captions.
-        judge: looks at the best few as well; None leaves them to the figures.
     """
 
     edit: FrameEdit
     instruction: str
     plan: InstructionPlan
     critic: Critic
-    judge: Judge | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +83,7 @@ class RootCandidateEdit:
         score: comparable within one proposal.
         is_sound: whether it passed every gate.
         fault: the gate it failed, in words; empty when sound.
+        opinion: the judge's, 0 to 10; None when nobody was asked.
     """
 
     choice: RootChoice
@@ -88,6 +92,7 @@ class RootCandidateEdit:
     score: float
     is_sound: bool
     fault: str
+    opinion: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,12 +103,6 @@ class _Candidate:
     pair: RootPair
     edited: Tensor
     figures: RootFigures
-
-    def judged(self, judge: Judge, instruction: str) -> _Candidate:
-        """The same with the judge's opinion."""
-        source, edited = as_frames(torch.cat([self.pair.source, self.pair.edited]))
-        opinion = judge.judge(source, edited, instruction)
-        return replace(self, figures=replace(self.figures, judge=opinion))
 
 
 def root_choices(frames: Sequence[int], count: int, asked: Sampling) -> tuple[RootChoice, ...]:
@@ -155,7 +154,35 @@ def propose_roots(
             )
         of_frame = [choice for choice in choices if choice.frame == number]
         found += _candidates(question, by_number[number], of_frame, check)
-    return _in_order(question, found)
+    return _scored(question.plan, found)
+
+
+def judged(
+    candidates: Sequence[RootCandidateEdit], judge: Judge, instruction: str
+) -> list[RootCandidateEdit]:
+    """The candidates of `propose_roots` with the judge's opinion of the first few, best first.
+
+    A point of the judge's above the mean of those few counts as much as a decibel. Between the best
+    two of one frame, when they come out alike, the judge is asked once more.
+    """
+    few = candidates[:JUDGED]
+    opinions = []
+    for one in few:
+        source, edited = as_frames(torch.cat([one.pair.source, one.pair.edited]))
+        opinions.append(judge.judge(source, edited, instruction))
+    mean = sum(opinions) / max(len(opinions), 1)
+    moved = [
+        replace(one, score=one.score + opinion - mean, opinion=opinion)
+        for one, opinion in zip(few, opinions, strict=True)
+    ]
+    best, *others = _best_first([*moved, *candidates[JUDGED:]])
+    if others and _are_alike(best, others[0]):
+        pair, other = best.pair, others[0].pair
+        source, first, second = as_frames(torch.cat([pair.source, pair.edited, other.edited]))
+        if judge.prefers_second(source, first, second, instruction):
+            score = others[0].score
+            best, others[0] = replace(others[0], score=best.score), replace(best, score=score)
+    return [best, *others]
 
 
 def root_pair_from_image(
@@ -205,19 +232,6 @@ def _candidates(
     ]
 
 
-def _in_order(question: RootQuestion, candidates: Sequence[_Candidate]) -> list[RootCandidateEdit]:
-    """Best first by figures; the first few by the judge's opinion as well."""
-    ordered = _scored(question.plan, candidates)
-    if question.judge is None:
-        return ordered
-    by_choice = {one.choice: one for one in candidates}
-    judged = [
-        by_choice[one.choice].judged(question.judge, question.instruction)
-        for one in ordered[:JUDGED]
-    ]
-    return [*_scored(question.plan, judged), *ordered[JUDGED:]]
-
-
 def _scored(plan: InstructionPlan, candidates: Sequence[_Candidate]) -> list[RootCandidateEdit]:
     edits = []
     for one, score in zip(candidates, scores([one.figures for one in candidates]), strict=True):
@@ -233,4 +247,13 @@ def _scored(plan: InstructionPlan, candidates: Sequence[_Candidate]) -> list[Roo
                 fault=what,
             )
         )
+    return _best_first(edits)
+
+
+def _are_alike(one: RootCandidateEdit, other: RootCandidateEdit) -> bool:
+    is_tie = one.is_sound == other.is_sound and one.score - other.score < _TIE
+    return is_tie and one.choice.frame == other.choice.frame
+
+
+def _best_first(edits: Sequence[RootCandidateEdit]) -> list[RootCandidateEdit]:
     return sorted(edits, key=lambda edit: (edit.is_sound, edit.score), reverse=True)

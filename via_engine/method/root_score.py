@@ -31,7 +31,7 @@ MOST_BACKGROUND_CHANGE = 0.15
 # In decibels: half of what the background lost, and what doubt and change tell of the inside, by a
 # fit on 78 held-out choices. Direction, likeness, variation, agreement among the candidates and the
 # doubt at low noise were tried as well; each made the order worse.
-WEIGHTS = {"background": 4.34, "doubt": 2.0, "change": 1.0, "judge": 1.0}
+WEIGHTS = {"background": 4.34, "doubt": 2.0, "change": 1.0}
 # Cosine from which on two edits change the source into the same answer.
 _ALIKE = 0.8
 # Of the median change. An edit that changes less is no answer of its own but one that got stuck.
@@ -53,7 +53,6 @@ class RootFigures:
             None where the whole picture is edited.
         doubt: natural logarithm of the editor's own squared error on the edit, see
             `denoising_doubts`.
-        judge: 0 to 10; None without one.
     """
 
     is_picture: bool
@@ -62,7 +61,6 @@ class RootFigures:
     direction: float | None
     background_change: float | None
     doubt: float
-    judge: float | None = None
 
     @property
     def terms(self) -> dict[str, float | None]:
@@ -77,7 +75,6 @@ class RootFigures:
             "background": None if outside is None else -math.log(outside + _SMALL_STEP),
             "doubt": -self.doubt,
             "change": math.log(self.change + _SMALL_STEP),
-            "judge": self.judge,
         }
 
 
@@ -133,7 +130,7 @@ class RootPictures:
 def root_figures(
     pictures: RootPictures, doubts: Sequence[float], plan: InstructionPlan, critic: Critic
 ) -> list[RootFigures]:
-    """What is measured of each candidate, in their order; nobody has judged them yet.
+    """What is measured of each candidate, in their order.
 
     `doubts` holds `RootFigures.doubt` of each.
     """

@@ -30,22 +30,23 @@ from via_engine.method.root_frame import RootFrame, best_root_frames
 from via_engine.method.root_pair import (
     RootCandidateEdit,
     RootQuestion,
+    judged,
     propose_roots,
     root_choices,
     root_pair_from_image,
 )
 from via_engine.method.shot import frame_edit
 from via_engine.models.critic import Critic
+from via_engine.models.vision_answers import Preference
 from via_engine.models.vision_language import VisionLanguage
 from via_engine.picture.decode import read_frames_at
 from via_engine.picture.durable_file import sha256_of
 from via_engine.picture.native_size import to_working_size
 from via_engine.picture.still import encode_png, read_still
-from via_engine.schedule import group_frames
 
-# Frames looked at for the root, beside those of the group.
-_LOOKED_AT = 8
 _ROOT_FRAMES = 1
+# Below this a person should look.
+_LEAST_OPINION = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +76,7 @@ class RootStage:
         """
         started = time.perf_counter()
         settings = self.clip.request.adapt or AdaptSettings()
-        root_frame, reused = None, False
+        reused = False
         if settings.adapter is not None:
             adapter = load_adapter(settings.adapter, self.clip.editor)
         else:
@@ -84,15 +85,14 @@ class RootStage:
             reused = found is not None
             if found is None:
                 pair = yield from self._pair(settings)
-                root_frame = pair.frame
-                found = self._tuned(pair, settings)
+                found = replace(self._tuned(pair, settings), root_frame=pair.frame)
                 adapters.keep(key, found)
             adapter = found
         if folder is not None:
             path = folder / ADAPTER_FILE_NAME
             save_adapter(adapter, path)
             yield EditorAdapted(
-                root_frame=root_frame,
+                root_frame=adapter.root_frame,
                 steps=adapter.steps,
                 reused=reused,
                 seconds=time.perf_counter() - started,
@@ -102,6 +102,7 @@ class RootStage:
 
     def proposals(self, count: int) -> tuple[RootCandidate, ...]:
         """`count` edits of root frames, the best scored first, as pictures to choose from."""
+        candidates, _ = self._candidates(count)
         return tuple(
             RootCandidate(
                 choice=one.choice,
@@ -111,7 +112,7 @@ class RootStage:
                 is_sound=one.is_sound,
                 fault=one.fault,
             )
-            for one in self._candidates(count)
+            for one in candidates
         )
 
     def _tuned(self, pair: RootPair, settings: AdaptSettings) -> Adapter:
@@ -149,7 +150,15 @@ class RootStage:
             return root_pair_from_image(frame, read_still(root.path), width=width, height=height)
         if isinstance(root, RootChoice):
             return self._edited(self._frames([root.frame]), [root])[0].pair
-        best = self._candidates(settings.candidates)[0]
+        candidates, unjudged = self._candidates(settings.candidates)
+        if unjudged:
+            yield Note(text=f"The root was chosen without the vision-language model: {unjudged}")
+        best = candidates[0]
+        if best.opinion is not None and best.opinion < _LEAST_OPINION:
+            yield Note(
+                text=f"The vision-language model finds the best edit of the root frame weak "
+                f"({best.opinion:.0f} of 10). Choose one yourself (--roots N --pick)."
+            )
         if not best.is_sound:
             yield Note(
                 text=f"No edit of the root frame is convincing ({best.fault}); the best of them is "
@@ -157,36 +166,35 @@ class RootStage:
             )
         return best.pair
 
-    def _candidates(self, count: int) -> list[RootCandidateEdit]:
+    def _candidates(self, count: int) -> tuple[list[RootCandidateEdit], str]:
+        """The best first, and why nobody judged them where somebody was to."""
         frames = best_root_frames(self._frames(self._looked_at()), _ROOT_FRAMES)
         choices = root_choices([one.frame for one in frames], count, self.clip.sampling)
-        return self._edited(frames, choices)
+        candidates = self._edited(frames, choices)
+        model = self.clip.vision_language
+        if model is None:
+            return candidates, ""
+        try:
+            return judged(candidates, _Judge(model), self.clip.instruction), ""
+        except VisionLanguageError as error:
+            return candidates, str(error)
 
     def _edited(
         self, frames: Sequence[RootFrame], choices: Sequence[RootChoice]
     ) -> list[RootCandidateEdit]:
         clip = self.clip
-        model = clip.vision_language
         question = RootQuestion(
             edit=frame_edit(clip.request, clip.editor, width=clip.width, height=clip.height),
             instruction=clip.instruction,
             plan=clip.plan,
             critic=self.critic,
-            judge=None if model is None else _Judge(model),
         )
-        try:
-            return propose_roots(question, frames, choices, self.check)
-        except VisionLanguageError:
-            return propose_roots(replace(question, judge=None), frames, choices, self.check)
+        return propose_roots(question, frames, choices, self.check)
 
     def _looked_at(self) -> list[int]:
-        """Frames that may become the root: the group's, and those of the range in the same clip."""
-        found = {frame for part in self.clip.parts for frame in part.group_frames}
-        if self.clip.is_its_own_look:
-            found.update(group_frames(self.clip.request.frame_range, _LOOKED_AT))
-        showing = [
-            frame for frame in sorted(found) if self.area is None or self.area.holds_subject(frame)
-        ]
+        """Frames that may become the root."""
+        found = self.clip.root_frames
+        showing = list(found) if self.area is None else self.area.showing(found)
         if not showing:
             raise RootError(
                 "the subject is in none of the frames the root could be; choose a range that "
@@ -266,6 +274,15 @@ class _Judge:
         self, source: NDArray[np.uint8], edited: NDArray[np.uint8], instruction: str
     ) -> float:
         return self.model.judge(source, edited, instruction).overall
+
+    def prefers_second(
+        self,
+        source: NDArray[np.uint8],
+        first: NDArray[np.uint8],
+        second: NDArray[np.uint8],
+        instruction: str,
+    ) -> bool:
+        return self.model.prefer(source, first, second, instruction) is Preference.SECOND
 
 
 def _png(picture: torch.Tensor) -> bytes:

@@ -201,8 +201,13 @@ def test_a_background_is_all_but_the_subject(calm: World) -> None:
 
 
 def test_a_background_without_anything_in_front_is_everything(calm: World) -> None:
-    track = calm.track("put the zeppelin in a desert")
+    track = calm.track("replace the background with a desert")
     assert all(track.mask(frame).all() for frame in range(100, 100 + COUNT))
+
+
+def test_what_shall_stay_before_a_new_background_must_be_there(calm: World) -> None:
+    with pytest.raises(SubjectNotFoundError, match=r'"zeppelin".*mask of your own'):
+        calm.track("put the zeppelin in a desert")
 
 
 def test_a_thing_that_changes_its_shape_gets_room(calm: World) -> None:

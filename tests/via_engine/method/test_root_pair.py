@@ -19,6 +19,7 @@ from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_pair import (
     JUDGED,
     RootQuestion,
+    judged,
     propose_roots,
     root_choices,
     root_pair_from_image,
@@ -56,9 +57,10 @@ class FakeCritic:
 class FakeJudge:
     """Gives the marks it was handed, in turn, and counts."""
 
-    def __init__(self, marks: Sequence[float]) -> None:
+    def __init__(self, marks: Sequence[float], *, prefers_second: bool = False) -> None:
         self.marks = list(marks)
-        self.asked = 0
+        self.asked = self.compared = 0
+        self.prefers = prefers_second
 
     def judge(
         self, source: NDArray[np.uint8], edited: NDArray[np.uint8], instruction: str
@@ -67,6 +69,17 @@ class FakeJudge:
         assert instruction == "turn the ball into a star"
         self.asked += 1
         return self.marks[self.asked - 1]
+
+    def prefers_second(
+        self,
+        source: NDArray[np.uint8],
+        first: NDArray[np.uint8],
+        second: NDArray[np.uint8],
+        instruction: str,
+    ) -> bool:
+        assert not np.array_equal(first, second)
+        self.compared += 1
+        return self.prefers
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +92,6 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> InstructPix2PixEditor:
 def question(
     editor: InstructPix2PixEditor,
     directions: Sequence[float] = (0.5,) * 20,
-    judge: FakeJudge | None = None,
 ) -> RootQuestion:
     critic: Any = FakeCritic(directions)
     edit = FrameEdit.prepare(
@@ -93,7 +105,7 @@ def question(
         height=HEIGHT,
     )
     return RootQuestion(
-        edit=edit, instruction="turn the ball into a star", plan=PLAN, critic=critic, judge=judge
+        edit=edit, instruction="turn the ball into a star", plan=PLAN, critic=critic
     )
 
 
@@ -175,11 +187,29 @@ def test_a_judge_sees_the_best_few_and_can_turn_their_order(
     root = replace(root_frame(), alpha=torch.ones((1, 1, HEIGHT, WIDTH)))
     plain = propose_roots(question(editor), [root], choices(6), never)
 
-    judged = propose_roots(question(editor, judge=judge), [root], choices(6), never)
+    found = judged(plain, judge, "turn the ball into a star")
 
     assert judge.asked == JUDGED
-    assert judged[0].choice == plain[JUDGED - 1].choice
-    assert [one.choice for one in judged[JUDGED:]] == [one.choice for one in plain[JUDGED:]]
+    assert found[0].choice == plain[JUDGED - 1].choice
+    # 2.5 is the mean mark, and all scores stay comparable with one another.
+    moved = {one.choice: one.score for one in found}
+    assert moved[plain[0].choice] == pytest.approx(plain[0].score - 2.5)
+    assert moved[plain[JUDGED].choice] == plain[JUDGED].score
+    ranks = [(one.is_sound, one.score) for one in found]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_between_two_alike_the_judge_is_asked_once_more(editor: InstructPix2PixEditor) -> None:
+    first, second = propose_roots(question(editor), [root_frame()], choices(2), never)
+    alike = [replace(first, score=1.0, is_sound=True), replace(second, score=0.75, is_sound=True)]
+    for prefers, expected in ((False, [first, second]), (True, [second, first])):
+        judge = FakeJudge([7, 7], prefers_second=prefers)
+        found = judged(alike, judge, "turn the ball into a star")
+        assert [one.choice for one in found] == [one.choice for one in expected]
+        assert [(one.score, one.opinion) for one in found] == [(1.0, 7), (0.75, 7)]
+    apart = FakeJudge([9, 5], prefers_second=True)
+    assert judged(alike, apart, "turn the ball into a star")[0].choice == first.choice
+    assert (judge.compared, apart.compared) == (1, 0)
 
 
 def test_a_choice_of_another_frame_is_refused(editor: InstructPix2PixEditor) -> None:

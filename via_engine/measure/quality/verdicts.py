@@ -29,7 +29,7 @@ _AT_LEAST_AS_MUCH = Bar(comparison=">=", limit=1)
 def verdicts(found: Ablation) -> list[Row]:
     """A row for every claim that can be told from the variants that ran.
 
-    Shares are of all frames of the vague recolours, other figures medians over clips.
+    Shares of frames are means over the vague recolours, other figures medians over clips.
     """
     return [
         *_majority(found, PER_FRAME, Bar(comparison="<=", limit=60)),

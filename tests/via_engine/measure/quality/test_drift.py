@@ -26,8 +26,10 @@ def window(inside: float, names: str = "red red", a_star: float = 0.0) -> Window
 
 
 def test_a_steady_clip_holds_every_bar() -> None:
-    inside, majority, colour = window_rows([window(20), window(20.5), window(19.5), window(21)])
+    rows = window_rows([window(20), window(20.5), window(19.5), window(20.6)])
+    inside, last, majority, colour = rows
     assert inside.value == pytest.approx(2.5)
+    assert last.value == pytest.approx(3)
     assert majority.value == 100
     assert colour.value == 0
     assert inside.holds
@@ -36,12 +38,18 @@ def test_a_steady_clip_holds_every_bar() -> None:
 
 def test_worse_later_windows_and_another_colour_show() -> None:
     rows = window_rows([window(20), window(18), window(18, "red blue", a_star=3), window(18)])
-    inside, majority, colour = rows
+    inside, _, majority, colour = rows
     assert inside.value == pytest.approx(10)
     assert majority.value == 100 * 7 / 8
     assert colour.value == 3
     assert not inside.holds
     assert not majority.holds
+
+
+def test_a_slow_drift_shows_in_the_last_windows() -> None:
+    inside, last, *_ = window_rows([window(20 - 0.1 * step) for step in range(13)])
+    assert inside.holds
+    assert not last.holds
 
 
 def test_better_later_windows_are_apart_as_well() -> None:
@@ -58,7 +66,7 @@ def test_a_clip_of_three_windows(
     clip, _ = question.drawn(FrameRange(0, 6))
     bench = bench_of(KnowingEditor(clips=[clip]), critic, lambda: None)
     rows = {row.name: row for row in drift_rows(bench, tmp_path, frame_count=6)}
-    assert all(row.cases in (2, 6) for row in rows.values())
+    assert all(row.cases in (1, 2, 6) for row in rows.values())
     assert rows["frames of the majority colour, whole clip"].value == 100
     assert rows["object's colour, furthest window from the first"].value < 1
     assert rows["PSNR inside: later windows against the first two seconds"].value < 5
