@@ -450,9 +450,13 @@ def test_preview_is_local_too(
     assert np.abs(made - source).max() > 25
 
 
-def test_a_preview_and_all_ranges_of_a_shot_share_one_look(
-    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+def test_a_preview_and_all_ranges_of_a_long_shot_share_one_look(
+    editor: VideoEditor,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(area_search, "WHOLE_SHOT_FRAMES", 4)
     request = request_for(
         instruction="make the ball pink", adapt=AdaptSettings(steps=1, candidates=2)
     )
@@ -461,6 +465,16 @@ def test_a_preview_and_all_ranges_of_a_shot_share_one_look(
     for events in (run(editor, request), run(editor, other)):
         [adapted] = of_kind(events, EditorAdapted)
         assert adapted.reused and adapted.root_frame in range(CUT)
+        assert of_kind(events, GroupReady)[0].reused
+
+
+def test_a_preview_and_all_ranges_of_a_short_shot_share_one_group(
+    editor: VideoEditor, request_for: Callable[..., EditRequest], tmp_path: Path
+) -> None:
+    request = request_for(instruction="make the ball teal")
+    editor.preview(request, 3, lambda: False)
+    other = replace(request, frame_range=FrameRange(4, 7), work_folder=tmp_path)
+    for events in (run(editor, request), run(editor, other)):
         assert of_kind(events, GroupReady)[0].reused
 
 
@@ -494,22 +508,6 @@ def test_frames_in_which_nothing_may_change_are_refused(
     beyond = request_for(frame_range=FrameRange(CUT, CUT + 3), group_range=FrameRange(0, CUT))
     with pytest.raises(SubjectNotFoundError, match=r'frames 8 to 10.*"ball"'):
         run(editor, beyond)
-
-
-def test_the_look_of_a_long_shot_does_not_depend_on_the_range(
-    editor: VideoEditor,
-    request_for: Callable[..., EditRequest],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(area_search, "WHOLE_SHOT_FRAMES", 4)
-    adapt = AdaptSettings(steps=1, candidates=2)
-    first, second = (
-        run(editor, request_for(instruction="make the ball teal", adapt=adapt, frame_range=frames))
-        for frames in (FrameRange(0, 3), FrameRange(4, 7))
-    )
-    assert not of_kind(first, EditorAdapted)[0].reused
-    assert of_kind(second, EditorAdapted)[0].reused
-    assert of_kind(second, GroupReady)[0].reused
 
 
 def test_one_frame_clip_is_edited(
