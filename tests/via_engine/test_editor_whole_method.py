@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -14,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.via_engine.models.chat_server import ChatReply, fails, running_chat_server, says
+from tests.via_engine.models.test_vision_answers import JUDGEMENT
 from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine import editor as editor_module
-from via_engine.config import EngineConfig
+from via_engine.config import EngineConfig, VisionLanguageSettings
 from via_engine.edit_events import (
     EditEvent,
     EditorAdapted,
@@ -45,7 +48,8 @@ from via_engine.edit_settings import (
 from via_engine.editor import VideoEditor
 from via_engine.errors import AdapterError, MaskError, RootError, SubjectNotFoundError
 from via_engine.media_types import ColourTags, FrameRange, MediaInfo, OutputFormat
-from via_engine.method import area_search
+from via_engine.method import area_search, root_stage
+from via_engine.model_card import ModelCard
 from via_engine.models.catalog import ModelCatalog
 from via_engine.picture.decode import read_frames
 from via_engine.picture.encode import ClipGeometry, write_chunk
@@ -91,14 +95,22 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
 
 
 @pytest.fixture(scope="module")
-def editor(tmp_path_factory: pytest.TempPathFactory) -> VideoEditor:
-    """A tiny untrained editor beside the starter's trained grounder, segmenter and critic."""
+def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     torch.manual_seed(0)
     card = tiny_card(write_tiny_pipeline(tmp_path_factory.mktemp("tiny")))
+    return replace(card, long_side_px=WIDTH)
+
+
+def editor_of(card: ModelCard, **changes: Any) -> VideoEditor:
+    """A tiny untrained editor beside the starter's trained grounder, segmenter and critic."""
     with pytest.MonkeyPatch.context() as patch:
-        catalog = ModelCatalog(cards=(replace(card, long_side_px=WIDTH),))
-        patch.setattr(editor_module, "load_catalog", lambda _: catalog)
-        return VideoEditor(EngineConfig(device="cpu", batch_frames=4, chunk_frames=8))
+        patch.setattr(editor_module, "load_catalog", lambda _: ModelCatalog(cards=(card,)))
+        return VideoEditor(EngineConfig(device="cpu", batch_frames=4, chunk_frames=8, **changes))
+
+
+@pytest.fixture(scope="module")
+def editor(card: ModelCard) -> VideoEditor:
+    return editor_of(card)
 
 
 @pytest.fixture
@@ -362,6 +374,34 @@ def test_of_a_root_nobody_chose_a_rehearsal_decides_how_the_clip_is_sampled(
             image_guidance_scale=float(words[words.index("words") + 1]),
         )
         assert np.array_equal(pictures_of(run(editor, plain)), pictures_of(first))
+
+
+@pytest.mark.parametrize(
+    ("judgement", "told"),
+    [
+        (fails(400, "no pictures here"), "chosen without the vision-language model"),
+        (says(json.dumps({**JUDGEMENT, "success": 2})), "edit of the root frame weak ("),
+    ],
+)
+def test_a_judge_that_fails_or_finds_the_root_weak_is_told(
+    card: ModelCard,
+    request_for: Callable[..., EditRequest],
+    monkeypatch: pytest.MonkeyPatch,
+    judgement: ChatReply,
+    told: str,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(root_stage, "samplings", lambda asked: (asked,))
+    with running_chat_server() as chat:
+        settings = VisionLanguageSettings(base_url=chat.base_url, model="eyes", api_key="key")
+        editor = editor_of(card, vision_language=settings)
+        chat.script = [fails(400, "no plans"), judgement]
+        adapt = AdaptSettings(steps=1, candidates=1)
+        events = run(editor, request_for(instruction="make it night", adapt=adapt))
+    notes = [note.text for note in of_kind(events, Note)]
+    assert any(told in note for note in notes)
+    assert any("Planned by local rules" in note for note in notes)
+    assert len(of_kind(events, EditorAdapted)) == 1
 
 
 def test_a_chosen_root_is_spread_under_its_own_noise_and_guidance(
