@@ -69,6 +69,9 @@ def check_local(
         _check_matte(attached.matte_clip, media, frame_range)
     if attached.still_mask_px is not None and attached.still_mask_px != upright_size(media):
         raise MaskError(_other_size("the still mask", attached.still_mask_px, media))
+    for prompt in (local.box, local.points):
+        if prompt is not None:
+            _check_mask_frame(prompt.frame, frame_range)
     if local.box is not None:
         _check_box(local.box, media)
     if local.points is not None:
@@ -128,7 +131,6 @@ def _check_matte(matte: MediaInfo, media: MediaInfo, frame_range: FrameRange) ->
 
 
 def _check_box(box: BoxPrompt, media: MediaInfo) -> None:
-    _check_mask_frame(box.frame, media)
     width, height = upright_size(media)
     left, top, right, bottom = box.box_xyxy
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
@@ -139,7 +141,6 @@ def _check_box(box: BoxPrompt, media: MediaInfo) -> None:
 
 
 def _check_points(points: PointPrompt, media: MediaInfo) -> None:
-    _check_mask_frame(points.frame, media)
     width, height = upright_size(media)
     if not 1 <= len(points.points_xy) <= MAX_CLICKS or not any(points.labels):
         raise MaskError(
@@ -154,9 +155,12 @@ def _check_points(points: PointPrompt, media: MediaInfo) -> None:
             )
 
 
-def _check_mask_frame(frame: int, media: MediaInfo) -> None:
-    if not 0 <= frame < media.frame_count:
-        raise MaskError(f"the mask's {_frame_outside(frame, media)}")
+def _check_mask_frame(frame: int, frame_range: FrameRange) -> None:
+    if frame not in frame_range.frames:
+        raise MaskError(
+            f"the mask is drawn in frame {frame}, the frames to edit are {frame_range.start_frame} "
+            f"to {frame_range.end_frame_exclusive - 1}; draw it in one of them"
+        )
 
 
 def _frame_outside(frame: int, media: MediaInfo) -> str:

@@ -124,6 +124,13 @@ def test_coordinates_are_those_of_the_upright_picture() -> None:
         planned(local=box(0, 0, 64, 48), media=TURNED)
 
 
+def test_boxes_and_clicks_are_drawn_in_a_frame_to_edit() -> None:
+    for local in (box(0, 0, 8, 8, frame=20), points((1, 1), labels=(1,), frame=20)):
+        assert planned(local=local, frame_range=FrameRange(20, 24)).spec.local == local
+        with pytest.raises(MaskError, match="frame 20.*24 to 27"):
+            planned(local=local, frame_range=FrameRange(24, 28))
+
+
 def test_a_matte_is_as_long_as_the_media_or_as_the_range_to_edit() -> None:
     local, asked = LocalSpec(matte_clip=FILE), FrameRange(10, 20)
     for frames in (48, 10):

@@ -40,6 +40,8 @@ JUDGED = 4
 # Scores, in decibels, that tell as little as the last digit of a judge.
 _TIE = 0.5
 _BATCH = 4
+# As many as an uint32 of the contract counts.
+_SEEDS = 1 << 32
 # Factors of the guidance asked for, of words and source. Seeds of one guidance differ less than
 # guidances do: on 78 held-out choices four of these made the chosen edit 0.5 dB better than two.
 _GUIDANCE_FACTORS = ((1.0, 1.0), (0.75, 5 / 6), (1.5, 4 / 3), (1.25, 7 / 6))
@@ -117,7 +119,7 @@ def root_choices(frames: Sequence[int], count: int, asked: Sampling) -> tuple[Ro
         choices.append(
             RootChoice(
                 frame=frames[frame],
-                seed=asked.seed + turn,
+                seed=(asked.seed + turn) % _SEEDS,
                 guidance_scale=sampling.guidance_scale,
                 image_guidance_scale=sampling.image_guidance_scale,
             )

@@ -137,6 +137,11 @@ def test_choices_differ_and_begin_with_the_request_itself() -> None:
     assert found[:3] == choices(3, frames=(4, 9))
 
 
+def test_seeds_begin_anew_after_the_last() -> None:
+    last = Sampling(seed=2**32 - 1, guidance_scale=2.0, image_guidance_scale=1.5)
+    assert [choice.seed for choice in root_choices((4,), 2, last)] == [2**32 - 1, 0]
+
+
 def test_outside_the_mask_a_pair_is_the_source_bit_for_bit(editor: InstructPix2PixEditor) -> None:
     root = root_frame()
 

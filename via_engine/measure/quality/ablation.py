@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -48,12 +48,15 @@ class Ablation:
             if figure in clip.by_variant.get(variant, {}) and (clip.is_vague or not only_vague)
         ]
 
-    def pairs(self, first: str, second: str, figure: Figure) -> list[tuple[float, float]]:
+    def pairs(
+        self, first: str, second: str, figure: Figure, *, only_vague: bool = False
+    ) -> list[tuple[float, float]]:
         """The figure under two variants, of every clip that has it under both."""
         return [
             (clip.by_variant[first][figure], clip.by_variant[second][figure])
             for clip in self.clips
             if all(figure in clip.by_variant.get(name, {}) for name in (first, second))
+            and (clip.is_vague or not only_vague)
         ]
 
     def spread(self, variant: str, figure: Figure) -> Spread | None:
@@ -89,8 +92,12 @@ class Bench:
     advance: Callable[[], None]
 
 
-Gallery = dict[str, Clip]
-"""Frames by name of the variant, of one clip."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gallery:
+    """What became of one clip: its instruction, and frames by name of the variant."""
+
+    text: str = ""
+    frames: Mapping[str, Clip] = field(default_factory=dict)
 
 
 class Shelf(Protocol):
@@ -115,7 +122,7 @@ def ablate(
     What the shelf holds is not run again. The gallery holds what became of the first clip that was.
     """
     figures: list[ClipFigures] = []
-    gallery: Gallery = {}
+    gallery = Gallery()
     for number, clip in clips:
         known = None if shelf is None else shelf.find(number)
         if known is not None:
@@ -130,13 +137,15 @@ def ablate(
         figures.append(_figures(bench, clip, edits))
         if shelf is not None:
             shelf.keep(number, figures[-1])
-        gallery = gallery or _gallery(clip, edits)
+        if not gallery.frames:
+            gallery = _gallery(clip, edits)
     return Ablation(variants=tuple(variants), clips=tuple(figures)), gallery
 
 
 def _gallery(clip: BenchClip, edits: Mapping[str, Edited]) -> Gallery:
     found = {SOURCE: clip.frames} | {name: one.frames for name, one in edits.items()}
-    return found | ({TRUTH: clip.truth.answers[0]} if clip.truth else {})
+    truth = {TRUTH: clip.truth.answers[0]} if clip.truth else {}
+    return Gallery(text=clip.text, frames=found | truth)
 
 
 def _edits(

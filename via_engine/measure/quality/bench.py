@@ -137,7 +137,7 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
         rows += _conditioned(options, config, card, seed)
     if options.plot is not None:
         write_plot(found, options.plot)
-    if options.sheet is not None and gallery:
+    if options.sheet is not None and gallery.frames:
         _write_sheet(found, gallery, options.sheet)
     return AblationReport(ablation=found, rows=rows)
 
@@ -197,8 +197,9 @@ def _conditioned(
 
 def _write_sheet(found: Ablation, gallery: Gallery, path: Path) -> None:
     titles = {SOURCE: "source"} | dict(found.row_titles)
-    rows = [(title, gallery[name]) for name, title in titles.items() if name in gallery]
-    variant_sheet(found.clips[0].text, rows).save(path)
+    shown = gallery.frames
+    rows = [(title, shown[name]) for name, title in titles.items() if name in shown]
+    variant_sheet(gallery.text, rows).save(path)
 
 
 @contextmanager

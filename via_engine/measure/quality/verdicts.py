@@ -64,16 +64,15 @@ def _majority(found: Ablation, variant: Variant, bar: Bar | None) -> Iterator[Ro
 
 
 def _spread_ratio(found: Ablation, variant: Variant, other: Variant, bar: Bar) -> Iterator[Row]:
-    spreads, others = (
-        found.values(one.name, Figure.COLOUR_SPREAD, only_vague=True) for one in (variant, other)
-    )
-    if spreads and others:
+    pairs = found.pairs(variant.name, other.name, Figure.COLOUR_SPREAD, only_vague=True)
+    if pairs:
+        spread, reference = np.median(pairs, axis=0)
         yield Row(
             name=f"vague recolour: colour spread, {variant.title} / {other.title}",
-            value=float(np.median(spreads) / np.median(others)),
+            value=float(spread / reference),
             unit="ratio",
             bar=bar,
-            cases=len(spreads),
+            cases=len(pairs),
         )
 
 

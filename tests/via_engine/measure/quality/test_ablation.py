@@ -168,13 +168,15 @@ def test_sheet_and_plot_are_pictures_of_all_variants(
     result: tuple[Ablation, Gallery], clips: list[BenchClip], tmp_path: Path
 ) -> None:
     ablation, gallery = result
-    assert set(gallery) == {SOURCE, TRUTH, *(one.name for one in VARIANTS)}
-    assert np.array_equal(gallery[SOURCE], clips[0].frames)
-    one_row = variant_sheet("title", [("source", gallery[SOURCE])])
-    sheet = variant_sheet("title", list(gallery.items()))
+    shown = gallery.frames
+    assert gallery.text == clips[0].text
+    assert set(shown) == {SOURCE, TRUTH, *(one.name for one in VARIANTS)}
+    assert np.array_equal(shown[SOURCE], clips[0].frames)
+    one_row = variant_sheet("title", [("source", shown[SOURCE])])
+    sheet = variant_sheet("title", list(shown.items()))
     assert sheet.width == one_row.width
-    line_px = one_row.height - variant_sheet("title", [("source", gallery[SOURCE][:, :72])]).height
-    assert sheet.height == one_row.height + (len(gallery) - 1) * (2 * line_px + 4)
+    line_px = one_row.height - variant_sheet("title", [("source", shown[SOURCE][:, :72])]).height
+    assert sheet.height == one_row.height + (len(shown) - 1) * (2 * line_px + 4)
     write_plot(ablation, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as plot:
         assert min(plot.size) > 300
@@ -215,5 +217,5 @@ def test_footage_has_figures_without_truth(
     ablation, gallery = ablate(bench, (GATHER_SWAP,), [(0, taken)], tmp_path)
     assert Figure.INSIDE not in ablation.clips[0].by_variant[GATHER_SWAP.name]
     assert ablation.values(GATHER_SWAP.name, Figure.WARP_ERROR)[0] >= 0
-    assert set(gallery) == {SOURCE, GATHER_SWAP.name}
+    assert set(gallery.frames) == {SOURCE, GATHER_SWAP.name}
     assert [name for name, _ in ablation.row_titles] == [GATHER_SWAP.name]
