@@ -127,7 +127,7 @@ def test_coordinates_are_those_of_the_upright_picture() -> None:
 def test_boxes_and_clicks_are_drawn_in_a_frame_to_edit() -> None:
     for local in (box(0, 0, 8, 8, frame=20), points((1, 1), labels=(1,), frame=20)):
         assert planned(local=local, frame_range=FrameRange(20, 24)).spec.local == local
-        with pytest.raises(MaskError, match="frame 20.*24 to 27"):
+        with pytest.raises(MaskError, match=r"frame 20.*24 to 27"):
             planned(local=local, frame_range=FrameRange(24, 28))
 
 
