@@ -64,9 +64,10 @@ class Scope(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class MatteClip:
-    """A clip as mask: light where the edit goes. It has the media's size and rate.
+    """A clip as mask: white where the edit goes, grey where part of it shows.
 
-    It is as long as the media, or as long as the range to edit and then begins with it.
+    It has the media's size and rate. It is as long as the media, or as long as the range to edit
+    and then begins with it. Where growing or fading is asked for, its light pixels do that instead.
     """
 
     path: Path
@@ -74,7 +75,7 @@ class MatteClip:
 
 @dataclass(frozen=True, kw_only=True)
 class StillMask:
-    """A picture of the media's size as mask for all frames: light where the edit goes."""
+    """A picture of the media's size as mask for all frames, read as those of a `MatteClip`."""
 
     path: Path
 

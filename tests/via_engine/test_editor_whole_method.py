@@ -231,6 +231,31 @@ def test_a_still_mask_bounds_the_edit_to_the_pixel(
     assert inside.mean() > 10 * outside.mean()
 
 
+def test_outside_a_soft_mask_every_sample_is_the_sources_own(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    ramp = np.clip(np.linspace(3, -1, WIDTH), 0, 1)
+    Image.fromarray(np.tile(ramp * 255, (HEIGHT, 1)).astype(np.uint8)).save(tmp_path / "soft.png")
+    soft = LocalSettings(own_mask=StillMask(path=tmp_path / "soft.png"))
+    grown = replace(soft, dilation_px=2, feather_px=4)
+    lossless = {"instruction": "make it night", "output_format": OutputFormat.FFV1_MKV}
+    source = sources(clip, FrameRange(0, 4))
+
+    made = pictures_of(run(editor, request_for(local=soft, **lossless)))
+    hard = pictures_of(run(editor, request_for(local=grown, **lossless)))
+
+    black = int(np.flatnonzero(ramp == 0)[0]) + 2
+    assert np.array_equal(made[:, :, black:], source[:, :, black:])
+    # Light pixels end in the middle of the ramp, and grow and fade by six.
+    middle = int(np.flatnonzero(ramp < 0.5)[0])
+    assert np.array_equal(hard[:, :, middle + 8 :], source[:, :, middle + 8 :])
+    change = np.abs(made - source).mean(axis=(0, 1, 3))
+    assert 0 < change[middle + 12] < change[middle] < change[middle - 12]
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

@@ -70,13 +70,13 @@ class MaskTrack:
         Raises:
             RangeError: the track does not hold that frame.
         """
-        pixels = np.frombuffer(self._bytes_of(frame), np.uint8)
+        pixels = np.frombuffer(self.bytes_of(frame), np.uint8)
         found = np.unpackbits(pixels, count=self.width * self.height)
         return found.reshape(self.height, self.width).astype(np.bool_)
 
     def holds_subject(self, frame: int) -> bool:
         """Whether any pixel of a media frame's mask is set; raises as `mask`."""
-        return any(self._bytes_of(frame))
+        return any(self.bytes_of(frame))
 
     @property
     def identity(self) -> str:
@@ -92,7 +92,8 @@ class MaskTrack:
         """Memory the masks take."""
         return sum(map(len, self.packed))
 
-    def _bytes_of(self, frame: int) -> bytes:
+    def bytes_of(self, frame: int) -> bytes:
+        """A media frame's mask as it is kept: equal bytes, equal masks. Raises as `mask`."""
         index = frame - self.first_frame
         if not 0 <= index < len(self.packed):
             held = self.frame_range

@@ -13,6 +13,7 @@ from via_engine.edit_settings import BoxPrompt, PointPrompt
 from via_engine.errors import MaskError
 from via_engine.masks.likeness import look_of
 from via_engine.masks.mask_track import MaskTrack
+from via_engine.masks.matte_track import MatteTrack
 from via_engine.masks.outline import without_specks
 from via_engine.masks.propagate import REACH_FRAMES, Tracker, VideoFollower, stacked
 from via_engine.masks.track import steadied
@@ -22,7 +23,6 @@ Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Picture = NDArray[np.float32]
 
-_LIGHT = 0.5
 # A prompt reaches as far back as its frames fit into this.
 _HELD_BYTES = 1 << 29
 
@@ -42,8 +42,10 @@ class PromptedSegmenter(Protocol):
         ...
 
 
-def still_track(picture: Picture, frame_range: FrameRange, *, width: int, height: int) -> MaskTrack:
-    """The same mask for all frames of a range, where the picture is light.
+def still_track(
+    picture: Picture, frame_range: FrameRange, *, width: int, height: int
+) -> MatteTrack:
+    """The same matte for all frames of a range: white where the picture changes.
 
     Args:
         picture: (H, W) or (H, W, 3) float32, 0..1.
@@ -53,8 +55,8 @@ def still_track(picture: Picture, frame_range: FrameRange, *, width: int, height
     Raises:
         MaskError: the picture has another size.
     """
-    one = MaskTrack.of(frame_range.start_frame, [_light(picture, width, height, "the mask")])
-    return MaskTrack(one.first_frame, width, height, one.packed * frame_range.frame_count)
+    one = MatteTrack.of(frame_range.start_frame, [_matte(picture, width, height, "the mask")])
+    return one.held_for(frame_range.frame_count)
 
 
 def matte_track(
@@ -65,8 +67,8 @@ def matte_track(
     media_frames: int,
     width: int,
     height: int,
-) -> MaskTrack:
-    """The masks of a range from a matte clip: where its frames are light.
+) -> MatteTrack:
+    """The mattes of a range from a matte clip: white where the picture changes.
 
     Args:
         pictures: (H, W) or (H, W, 3) float32, 0..1: all frames of the matte, taken one by one.
@@ -86,9 +88,9 @@ def matte_track(
         )
     start = frame_range.start_frame if matte_frames == media_frames else 0
     wanted = islice(pictures, start, start + frame_range.frame_count)
-    track = MaskTrack.of(
+    track = MatteTrack.of(
         frame_range.start_frame,
-        (_light(picture, width, height, "the matte clip") for picture in wanted),
+        (_matte(picture, width, height, "the matte clip") for picture in wanted),
     )
     if track.frame_range != frame_range:
         raise MaskError(
@@ -211,11 +213,10 @@ def _segmented(
     return np.asarray(found[0])
 
 
-def _light(picture: Picture, width: int, height: int, what: str) -> Mask:
+def _matte(picture: Picture, width: int, height: int, what: str) -> Picture:
     if picture.shape[:2] != (height, width):
         raise MaskError(
             f"{what} is {picture.shape[1]}x{picture.shape[0]} pixels, the media {width}x{height}; "
             "export it in the media's size"
         )
-    light = picture.mean(axis=2) if picture.ndim == 3 else picture
-    return np.asarray(light >= _LIGHT)
+    return picture.mean(axis=2) if picture.ndim == 3 else picture

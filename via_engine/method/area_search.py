@@ -11,12 +11,13 @@ from via_engine.edit_events import MaskReady
 from via_engine.edit_settings import MatteClip, StillMask
 from via_engine.errors import MaskError, SubjectNotFoundError
 from via_engine.masks.mask_track import MaskTrack
+from via_engine.masks.matte_track import MatteTrack
 from via_engine.masks.own_mask import check_prompt, matte_track, prompted_track, still_track
 from via_engine.masks.plan import Region
 from via_engine.masks.track import track_masks
 from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.clip import Clip
-from via_engine.method.edit_area import EditArea, edit_area, upright_size
+from via_engine.method.edit_area import EditArea, Track, edit_area, upright_size
 from via_engine.method.frame_store import stored_frames
 from via_engine.method.perception import Perception
 from via_engine.method.shot_parts import ShotPart
@@ -64,7 +65,9 @@ def find_areas(
     search = _Search(clip=clip, perception=perception, kept=kept, check=check)
     local = clip.request.local
     if local.own_mask is None:
-        own = [search.found(clip.media, _looked_through(clip, part)) for part in clip.parts]
+        own: list[Track] = [
+            search.found(clip.media, _looked_through(clip, part)) for part in clip.parts
+        ]
     else:
         own = search.own_tracks()
     area = edit_area(local, clip.media, own)
@@ -140,7 +143,7 @@ class _Search:
         self.seen[settings] = track
         return track
 
-    def look_tracks(self, own: Sequence[MaskTrack]) -> list[MaskTrack]:
+    def look_tracks(self, own: Sequence[Track]) -> list[Track]:
         """The masks of the frames that group and root may come from.
 
         Args:
@@ -160,7 +163,7 @@ class _Search:
                 found.append(self._in_look(window.common_with(_shot_of(clip, frame))))
         return found
 
-    def own_tracks(self) -> list[MaskTrack]:
+    def own_tracks(self) -> list[Track]:
         """The mask of the editor's own for the frames to edit."""
         clip = self.clip
         own = clip.request.local.own_mask
@@ -208,13 +211,13 @@ class _Search:
                 video_tracker=self.perception.video_tracker,
             )
 
-    def _in_look(self, frame_range: FrameRange) -> MaskTrack:
+    def _in_look(self, frame_range: FrameRange) -> Track:
         own = self.clip.request.local.own_mask
         if isinstance(own, StillMask):
             return self._still(own, frame_range)
         return self.found(self.clip.look, frame_range)
 
-    def _still(self, own: StillMask, frame_range: FrameRange) -> MaskTrack:
+    def _still(self, own: StillMask, frame_range: FrameRange) -> MatteTrack:
         width, height = upright_size(self.clip.media)
         return still_track(read_still(own.path), frame_range, width=width, height=height)
 
@@ -283,7 +286,7 @@ def _summary(clip: Clip, area: EditArea) -> MaskReady:
     )
 
 
-def _holds(tracks: Sequence[MaskTrack], frame: int) -> bool:
+def _holds(tracks: Sequence[Track], frame: int) -> bool:
     return any(frame in track.frame_range.frames for track in tracks)
 
 

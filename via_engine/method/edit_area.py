@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from via_engine.edit_settings import LocalSettings, MatteClip, StillMask
 from via_engine.masks.feather import feathered
 from via_engine.masks.mask_track import MaskTrack
+from via_engine.masks.matte_track import MatteTrack
 from via_engine.media_types import MediaInfo
 
+Track = MaskTrack | MatteTrack
 Alphas = NDArray[np.float32]
 """(frames, H, W), 0 where the source stays, 1 where the edit stands."""
 _DILATION_SHARE = 0.015
@@ -25,12 +27,14 @@ class EditArea:
     """Masks of the frames of one clip.
 
     Attributes:
-        tracks: masks at working size; every frame asked for lies in one of them.
+        tracks: masks at working size, or mattes at that of the source; every frame asked for lies
+            in one of them.
         width, height: of the upright source, in pixels.
-        dilation_px, feather_px: how the masks grow and fade at that size.
+        dilation_px, feather_px: how the masks grow and fade at that size. A matte that does
+            neither keeps its own edges.
     """
 
-    tracks: tuple[MaskTrack, ...]
+    tracks: tuple[Track, ...]
     width: int
     height: int
     dilation_px: int
@@ -38,18 +42,7 @@ class EditArea:
 
     def alphas(self, frames: Sequence[int]) -> Alphas:
         """The feathered masks of some frames."""
-        return np.stack(
-            [
-                feathered(
-                    self._mask(frame),
-                    width=self.width,
-                    height=self.height,
-                    dilation_px=self.dilation_px,
-                    feather_px=self.feather_px,
-                )
-                for frame in frames
-            ]
-        )
+        return np.stack([self._alpha(frame) for frame in frames])
 
     def holds_subject(self, frame: int) -> bool:
         """Whether anything of the frame may change."""
@@ -63,20 +56,35 @@ class EditArea:
         """Hex digest of what `alphas` gives for these frames."""
         digest = hashlib.sha256(f"{self.dilation_px} {self.feather_px}".encode())
         for frame in frames:
-            digest.update(np.packbits(self._mask(frame)).tobytes())
+            digest.update(self._track(frame).bytes_of(frame))
         return digest.hexdigest()
 
     def _holds(self, frame: int) -> bool:
         return any(frame in track.frame_range.frames for track in self.tracks)
 
+    def _alpha(self, frame: int) -> NDArray[np.float32]:
+        track = self._track(frame)
+        if isinstance(track, MatteTrack) and self.dilation_px == self.feather_px == 0:
+            return track.alpha(frame)
+        return feathered(
+            track.mask(frame),
+            width=self.width,
+            height=self.height,
+            dilation_px=self.dilation_px,
+            feather_px=self.feather_px,
+        )
+
     def _mask(self, frame: int) -> NDArray[np.bool_]:
-        return next(track.mask(frame) for track in self.tracks if frame in track.frame_range.frames)
+        return self._track(frame).mask(frame)
+
+    def _track(self, frame: int) -> Track:
+        return next(track for track in self.tracks if frame in track.frame_range.frames)
 
 
-def edit_area(local: LocalSettings, media: MediaInfo, tracks: Sequence[MaskTrack]) -> EditArea:
+def edit_area(local: LocalSettings, media: MediaInfo, tracks: Sequence[Track]) -> EditArea:
     """The area of these masks, with margins in pixels of the media.
 
-    A mask of the editor's own that is drawn, not found, grows by nothing unless asked to.
+    A mask of the editor's own that is drawn, not found, keeps its edges unless asked not to.
     """
     width, height = upright_size(media)
     shorter = min(width, height)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from via_engine.edit_settings import BoxPrompt, PointPrompt
-from via_engine.errors import MaskError
+from via_engine.errors import MaskError, RangeError
 from via_engine.masks.own_mask import check_prompt, matte_track, prompted_track, still_track
 from via_engine.masks.segment import Segmenter, load_segmenter
 from via_engine.media_types import FrameRange
@@ -86,6 +86,29 @@ def test_a_matte_of_other_length_or_size_is_refused(
             width=WIDTH,
             height=HEIGHT,
         )
+
+
+def test_soft_edges_stay_and_the_noise_of_compression_does_not_count() -> None:
+    matte = np.full((HEIGHT, WIDTH), 0.03, np.float32)
+    matte[:, 4], matte[:, 5:] = 0.5, 0.98
+    for track in (
+        still_track(matte, FrameRange(3, 5), width=WIDTH, height=HEIGHT),
+        matte_track(
+            [matte, matte],
+            FrameRange(3, 5),
+            matte_frames=2,
+            media_frames=12,
+            width=WIDTH,
+            height=HEIGHT,
+        ),
+    ):
+        alpha = track.alpha(4)
+        assert not alpha[:, :4].any()
+        assert np.allclose(alpha[:, 4], 0.5, atol=1 / 255)
+        assert (alpha[:, 5:] == 1).all()
+        assert track.bytes_of(3) == track.bytes_of(4)
+        with pytest.raises(RangeError, match=r"frame 5.*3 to 4"):
+            track.alpha(5)
 
 
 def test_a_still_mask_of_other_size_is_refused() -> None:
