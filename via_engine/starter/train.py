@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.multiprocessing.spawn import spawn
 
+from via_engine.errors import ModelError
 from via_engine.starter.bundle import packaged_folder
 from via_engine.starter.training.process_group import process_group
 from via_engine.starter.training.training_run import TrainingRun
@@ -67,11 +68,23 @@ def _run(rank: int, parsed: argparse.Namespace) -> TrainingRun:
 
 
 def _start(parsed: argparse.Namespace) -> Path | None:
-    """Weights to begin from: the packaged ones if asked, and for the decoder its autoencoder."""
+    """Weights to begin from: the packaged ones if asked, and for the decoder its autoencoder.
+
+    Raises:
+        ModelError: a decoder is to be trained and there is no autoencoder yet.
+    """
     if parsed.from_packaged:
         part = "vae" if parsed.model == "decoder" else parsed.model
         return Path(parsed.cache) / f"packaged_{part}_weights.pt"
-    return Path(parsed.cache) / "vae_weights.pt" if parsed.model == "decoder" else None
+    if parsed.model != "decoder":
+        return None
+    autoencoder = Path(parsed.cache) / "vae_weights.pt"
+    if not autoencoder.exists():
+        raise ModelError(
+            f"{autoencoder} is missing: a decoder is trained for an autoencoder; train vae into "
+            "this cache first, or go on from the packaged one with --from-packaged"
+        )
+    return autoencoder
 
 
 def _settings(training: Training, parsed: argparse.Namespace) -> Any:

@@ -43,7 +43,15 @@ def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert record["editor"]["steps"] == 2
     assert "starter.train decoder" in record["vae"]["command"]
     assert str(tmp_path) not in (folder / "training.json").read_text()
-    assert "editor step" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "editor: 100%" in told and "2/2" in told and "samples/s" in told
+    with pytest.raises(ModelError, match=r"begun by another command.*--seed 0"):
+        train.main(["editor", *place, *few, "--steps", "3", "--seed", "1"])
+
+
+def test_a_decoder_without_an_autoencoder_says_what_to_train(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="train vae into this cache"):
+        train.main(["decoder", "--cache", str(tmp_path), "--into", str(tmp_path / "editor")])
 
 
 def test_gathered_attention_sees_both_frames_and_matches_the_stock_one() -> None:

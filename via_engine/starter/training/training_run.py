@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import time
@@ -13,11 +14,13 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
+from tqdm import tqdm
 
 from via_engine.errors import ModelError
 
 _CHECKPOINT_PERIOD_S = 180.0
-_PROGRESS_PERIOD_S = 20.0
+# In a file that keeps what a terminal would have shown, a line now and then is enough.
+_TERMINAL_PERIOD_S, _FILE_PERIOD_S = 0.5, 20.0
 _WARM_STEPS = 100
 
 
@@ -123,7 +126,7 @@ class TrainingRun:
     _clock: float = field(default_factory=time.monotonic)
     _started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
-    _reported: float = 0.0
+    _bar: tqdm[Any] | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -153,13 +156,20 @@ class TrainingRun:
         A checkpoint of a run that began from other weights is not this run's: it is passed over.
 
         Raises:
-            ModelError: the checkpoint is of another model or another version of its training.
+            ModelError: the checkpoint is of another model, of another version of its training, or
+                of one with other settings than the number of steps.
         """
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         if state.get("earlier_command", "") != self.earlier_command:
             return
+        found = state.get("command", self.command)
+        if _without_length(found) != _without_length(self.command):
+            raise ModelError(
+                f"{self.checkpoint} was begun by another command: {found}; run that again to go "
+                "on, or name another --cache to begin anew"
+            )
         try:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
@@ -174,7 +184,19 @@ class TrainingRun:
     def continues(self, steps: int) -> bool:
         """Whether another step is due."""
         going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
-        return self._agreed(going)
+        if self.rank == 0 and self._bar is None:
+            self._bar = tqdm(
+                desc=self.name,
+                total=steps,
+                initial=self.step,
+                unit="step",
+                file=sys.stderr,
+                mininterval=_TERMINAL_PERIOD_S if sys.stderr.isatty() else _FILE_PERIOD_S,
+            )
+        going = self._agreed(going)
+        if not going and self._bar is not None:
+            self._bar.close()
+        return going
 
     def learn(self, loss: Tensor, model: nn.Module, optimizer: Optimizer) -> None:
         """One step down the loss, on the gradients of all processes, cut to length 1."""
@@ -208,16 +230,17 @@ class TrainingRun:
             group["lr"] = peak * warm * (0.05 + 0.95 * decay)
 
     def advance(self, loss: float, samples: int) -> bool:
-        """Count one step and report now and then; true, to all processes, when to save."""
+        """Count one step and show it; true, to all processes, when to save."""
         now = time.monotonic()
         self.wall_time_s += now - self._clock
         self._clock = now
         self.step += 1
         self.samples += samples * self.processes
         self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
-        if self.rank == 0 and now - self._reported > _PROGRESS_PERIOD_S:
-            self._reported = now
-            self._report()
+        if self._bar is not None:
+            rate = self.samples / max(self.wall_time_s, 1e-9)
+            self._bar.set_postfix_str(f"loss {self.loss:.4f}, {rate:.0f} samples/s", refresh=False)
+            self._bar.update()
         return self._agreed(now - self._saved > _CHECKPOINT_PERIOD_S)
 
     def save(self, model: nn.Module, optimizer: Optimizer) -> None:
@@ -230,6 +253,7 @@ class TrainingRun:
             "model": model.state_dict(),
             "optimizer": learned,
             "earlier_command": self.earlier_command,
+            "command": self.command,
             "step": self.step,
             "samples": self.samples,
             "wall_time_s": self.wall_time_s,
@@ -257,13 +281,6 @@ class TrainingRun:
             commit=_commit(),
         )
 
-    def _report(self) -> None:
-        rate = self.samples / max(self.wall_time_s, 1e-9)
-        sys.stderr.write(
-            f"{self.name} step {self.step} samples {self.samples} loss {self.loss:.4f} "
-            f"{rate:.0f} samples/s {self.wall_time_s / 60:.1f} min\n"
-        )
-
     def _agreed(self, going: bool) -> bool:
         """Whether every process wants to go on."""
         if self.processes == 1:
@@ -279,11 +296,19 @@ class TrainingRun:
         half.replace(path)
 
 
+def _without_length(command: str) -> str:
+    """What may not change when a training goes on."""
+    return re.sub(r" --(steps|processes) \S+", "", command)
+
+
 def _commit() -> str:
     """The commit this code stands at, with a plus when files differ; empty outside a checkout."""
-    place = Path(__file__).parent
+    place = Path(__file__).parents[1]
     found = [
         subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, check=False)
-        for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "."))
+        for words in (
+            ("rev-parse", "HEAD"),
+            ("status", "--porcelain", "--untracked-files=no", ".", ":!weights"),
+        )
     ]
     return found[0].stdout.strip() + ("+" if found[1].stdout.strip() else "")
