@@ -36,7 +36,7 @@ from via_engine.models.editors import load_editor
 from via_engine.models.mgie import load_conditioner
 from via_engine.models.placement import has_half_products, resolve_device, resolve_dtype
 from via_engine.picture.durable_file import sha256_of
-from via_engine.starter.bundle import starter_folder
+from via_engine.starter.bundle import RECORD_NAME, starter_folder
 
 VARIANT_NAMES = tuple(variant.name for variant in VARIANTS)
 QUICK_CLIPS, QUICK_FRAMES = 4, 8
@@ -163,10 +163,13 @@ def _clips(options: QualityOptions, card: ModelCard, seed: int) -> tuple[int, It
 def _asked(
     options: QualityOptions, config: EngineConfig, card: ModelCard, seed: int
 ) -> dict[str, str]:
-    """What decides a clip's figures, beside its number and the code."""
+    """What decides a clip's figures, beside its number and the code.
+
+    How the model was trained does not, once its weights are there.
+    """
     weights = hashlib.sha256()
     for path in sorted(card.folder.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.name != RECORD_NAME:
             weights.update(f"{path.relative_to(card.folder)} {sha256_of(path)}".encode())
     return {
         "model": f"{card.name} {weights.hexdigest()}",
