@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -51,6 +52,7 @@ class Dispatcher:
         self._store = store
         self._worker = worker
         self._errands: deque[Errand] = deque()
+        self._owed: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
@@ -72,6 +74,7 @@ class Dispatcher:
         """
         if self._stopping.is_set():
             raise ServerStoppingError("the server is stopping; call again once it is back")
+        self._forget_cancelled()
         if len(self._errands) >= MAX_ERRANDS:
             raise QueueFullError(
                 f"{MAX_ERRANDS} calls wait for the worker already; try again later",
@@ -95,9 +98,11 @@ class Dispatcher:
             self._thread.join()
         self._worker.stop()
         while self._errands:
-            self._errands.popleft().answer.set_exception(
-                ServerStoppingError("the server is stopping; call again once it is back")
-            )
+            answer = self._errands.popleft().answer
+            if answer.set_running_or_notify_cancel():
+                answer.set_exception(
+                    ServerStoppingError("the server is stopping; call again once it is back")
+                )
 
     def _run(self) -> None:
         try:
@@ -107,15 +112,17 @@ class Dispatcher:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                if not self._serve_next():
+                # Whoever stops the server says so before waking us, so no wake is missed.
+                if not self._serve_next() and not self._stopping.is_set():
                     self._wake.wait()
             except Exception:
-                # A fault here must not end the server's work; what it belonged to has failed.
-                log.exception("the dispatcher failed and goes on")
+                # A fault here, a full disk say, must not end the server's work.
+                log.exception("the dispatcher failed and tries again")
                 self._stopping.wait(PAUSE_AFTER_FAULT_S)
 
     def _serve_next(self) -> bool:
         """Serves what is first in line; False when nothing waits."""
+        self._settle_owed()
         if self._errands:
             self._run_errand(self._errands.popleft())
             return True
@@ -123,6 +130,23 @@ class Dispatcher:
         if job is not None:
             self._edit(job)
         return job is not None
+
+    def _forget_cancelled(self) -> None:
+        """Those whose callers have gone take no place from others."""
+        for errand in tuple(self._errands):
+            if errand.cancelled.is_set():
+                with suppress(ValueError):  # the worker took it meanwhile
+                    self._errands.remove(errand)
+
+    def _settle(self, outcome: Callable[[], object]) -> None:
+        """Writes how a job ended; if that fails now, before anything else is begun."""
+        self._owed.append(outcome)
+        self._settle_owed()
+
+    def _settle_owed(self) -> None:
+        while self._owed:
+            self._owed[0]()
+            self._owed.popleft()
 
     def _run_errand(self, errand: Errand) -> None:
         if not errand.answer.set_running_or_notify_cancel():
@@ -141,9 +165,11 @@ class Dispatcher:
         try:
             self._attempt(job)
         except EditCancelledError as error:
-            self._settle_cancelled(job, error)
+            cancelled = error
+            self._settle(lambda: self._settle_cancelled(job, cancelled))
         except WorkerDiedError as error:
-            self._settle_lost(job, error)
+            lost = error
+            self._settle(lambda: self._settle_lost(job, lost))
         except (ViaEngineError, ViaServerError) as error:
             self._fail(job, error.reason, str(error))
         except Exception:
@@ -162,6 +188,8 @@ class Dispatcher:
             for event in events:
                 recorder.record(event)
         recorder.succeed()
+        with suppress(ViaEngineError):  # the job has succeeded, whatever of it stays on the disk
+            self._ledger.drop_chunks(job.id)
 
     def _kept_chunks(self, job: Job) -> tuple[FinishedChunk, ...]:
         kept = []
@@ -183,7 +211,7 @@ class Dispatcher:
         elif self._stopping.is_set():
             self._ledger.interrupt(job.id, "The server was stopped.", counts=False)
         else:
-            self._fail(job, error.reason, str(error))
+            self._end_failed(job, error.reason, str(error))
 
     def _settle_lost(self, job: Job, error: WorkerDiedError) -> None:
         log.warning("worker lost", job=job.name, error=str(error))
@@ -194,5 +222,8 @@ class Dispatcher:
             self._ledger.requeue_interrupted()
 
     def _fail(self, job: Job, reason: str, message: str) -> None:
+        self._settle(lambda: self._end_failed(job, reason, message))
+
+    def _end_failed(self, job: Job, reason: str, message: str) -> None:
         log.warning("job failed", job=job.name, reason=reason, error=message)
         self._ledger.fail(job.id, JobError(reason=reason, message=message))

@@ -101,11 +101,16 @@ class Intake:
         if earlier is not None:
             return earlier
         plan = await self.plan(spec)
-        job = await asyncio.to_thread(
-            self.ledger.create, plan, request_id=request_id, request_digest=digest
-        )
-        self.dispatcher.wake()
-        return job
+        # In one go: a caller who leaves in between must not leave a job that nobody takes up.
+        return await asyncio.to_thread(self._queued, plan, request_id, digest)
+
+    async def retry(self, name: str) -> Job:
+        """Queues an ended job again.
+
+        Raises:
+            ViaServerError: there is no such job, it has not ended, or no more may wait.
+        """
+        return await asyncio.to_thread(self._requeued, job_id(name))
 
     async def preview(self, spec: EditSpec, frame: int) -> FramePicture:
         """One edited frame; cancelling the call stops the work.
@@ -164,6 +169,16 @@ class Intake:
             UnknownModelError: there is none of that name.
         """
         return self.catalog.cards[0] if model is None else self.catalog.card(model)
+
+    def _queued(self, plan: EditPlan, request_id: str, digest: str) -> Job:
+        job = self.ledger.create(plan, request_id=request_id, request_digest=digest)
+        self.dispatcher.wake()
+        return job
+
+    def _requeued(self, identifier: str) -> Job:
+        job = self.ledger.retry(identifier)
+        self.dispatcher.wake()
+        return job
 
     async def _probed(self, spec: EditSpec) -> MediaInfo:
         media_file = await asyncio.to_thread(self.access.media_file, spec.source)

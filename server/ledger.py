@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -198,6 +198,13 @@ class JobLedger:
             self._publish(job_id)
         # What cannot be removed now is removed by `recover`.
         shutil.rmtree(self.work_folder(job_id), ignore_errors=True)
+
+    def drop_chunks(self, job_id: str) -> None:
+        """Removes the pieces of a result that is whole; what cannot be removed stays."""
+        for chunk in self._store.chunks(job_id):
+            with suppress(OSError):
+                chunk.path.unlink(missing_ok=True)
+            self._store.drop_chunk(job_id, chunk.index)
 
     def interrupt(self, job_id: str, why: str, *, counts: bool) -> Job:
         """The worker is gone: the job waits again, or ends when that happened too often.

@@ -100,9 +100,7 @@ class JobServicer(JobServiceServicer):
         self, request: messages.RetryJobRequest, context: Context
     ) -> messages.RetryJobResponse:
         """Queues an ended job again."""
-        job = await asyncio.to_thread(self.intake.ledger.retry, job_id(request.name))
-        self.intake.dispatcher.wake()
-        return messages.RetryJobResponse(job=job_message(job))
+        return messages.RetryJobResponse(job=job_message(await self.intake.retry(request.name)))
 
     async def DeleteJob(
         self, request: messages.DeleteJobRequest, context: Context

@@ -29,7 +29,9 @@ def frames_range(start: int, end: int) -> media_pb2.FrameRange:
     return media_pb2.FrameRange(start_frame=start, end_frame_exclusive=end)
 
 
-def test_an_edit_succeeds_and_its_result_is_read(client: Client, make_spec: MakeSpec) -> None:
+def test_an_edit_succeeds_and_its_result_is_read(
+    client: Client, make_spec: MakeSpec, config: ServerConfig
+) -> None:
     created = client.create(make_spec(frame_range=frames_range(10, 30), seed=7))
     assert created.state == job_service_pb2.JOB_STATE_QUEUED
     assert not created.HasField("start_time")
@@ -54,6 +56,9 @@ def test_an_edit_succeeds_and_its_result_is_read(client: Client, make_spec: Make
     assert job.result.sha256 == hashlib.sha256(content).hexdigest()
     assert client.read(job.name, offset=5, limit=10) == content[5:15]
     assert client.read(job.name, offset=len(content)) == b""
+    # The pieces it was made of would take as much room again; they go once it is whole.
+    client.wait_for_end(client.create(make_spec(frame_range=frames_range(0, 1))).name)
+    assert not list((config.state_folder / job.name).glob("chunk_*"))
 
 
 def test_defaults_are_filled_in_before_the_job_is_stored(
@@ -87,12 +92,12 @@ def test_a_failed_job_says_why_and_goes_on_when_retried(
     for _ in range(5):
         client.jobs.RetryJob(job_service_pb2.RetryJobRequest(name=job.name), timeout=DEADLINE_S)
         client.wait_for_end(job.name)
+    assert kept.stat().st_mtime_ns == written
     client.jobs.RetryJob(job_service_pb2.RetryJobRequest(name=job.name), timeout=DEADLINE_S)
     job = client.wait_for_end(job.name)
 
     assert job.state == job_service_pb2.JOB_STATE_SUCCEEDED
     assert (job.attempt, job.HasField("error")) == (7, False)
-    assert kept.stat().st_mtime_ns == written
     assert len(client.read(job.name).splitlines()) == CLIP_FRAMES
 
 
