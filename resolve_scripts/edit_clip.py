@@ -85,7 +85,13 @@ def check_request(request: ClipRequest) -> None:
     check_instruction(request.instruction, identity=request.settings.identity)
     if not is_unicode(str(request.media)):
         raise UsageError(f"the name of {request.media!r} is not valid UTF-8; rename the file")
-    if not request.media.is_file():
+    try:
+        is_file = request.media.is_file()
+    except OSError as error:
+        raise MissingMediaError(
+            f"{request.media} cannot be looked up ({error.strerror}); check the path"
+        ) from error
+    if not is_file:
         raise MissingMediaError(f"no media file at {request.media}; check the path")
     check_settings(request.settings)
     if request.proposed_roots is not None:

@@ -92,9 +92,16 @@ class Access:
                 "an image sequence is taken as media only; name a file", field=field
             )
         path = self._located(source, field)
-        if not path.exists():
+        try:
+            is_there, is_file = path.exists(), path.is_file()
+        except OSError as error:  # a name too long, a folder that may not be looked into
+            raise MediaUnreadableError(
+                f"{source.location} cannot be looked up on the server's machine "
+                f"({error.strerror}); check the path and its folder's permissions"
+            ) from error
+        if not is_there:
             raise MediaNotFoundError(f"there is no file {source.location} on the server's machine")
-        if not path.is_file():
+        if not is_file:
             raise MediaUnreadableError(f"{source.location} is no regular file; name a file")
         return path
 

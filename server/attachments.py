@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from server.edit_spec import Attachments, EditSpec, MediaSource, NamedFile
 from server.probing import MediaProber
 from via_engine.errors import MaskError, MediaError, RequestError, RootError
 from via_engine.media_types import MediaInfo
+from via_engine.picture.container import media_identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class AttachmentReader:
 
     def _find(self, spec: EditSpec) -> tuple[NamedFile, ...]:
         return tuple(
-            NamedFile(source=source, path=self.access.file_path(source, field=field))
+            _named(source, self.access.file_path(source, field=field))
             for field, source in spec.extra_sources()
         )
 
@@ -73,3 +74,19 @@ class AttachmentReader:
             return await self.prober.picture_size(paths[source])
         except MediaError as error:
             raise fault(f"{what} cannot be used: {error}") from error
+
+
+def have_changed(files: Iterable[NamedFile]) -> list[Path]:
+    """Those of the files that are gone, or no longer what they were when they were named."""
+    return [file.path for file in files if file.identity and file.identity != _identity(file.path)]
+
+
+def _named(source: MediaSource, path: Path) -> NamedFile:
+    return NamedFile(source=source, path=path, identity=_identity(path))
+
+
+def _identity(path: Path) -> str:
+    try:
+        return media_identity(path)
+    except MediaError:
+        return ""

@@ -77,6 +77,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
         max_upload_bytes=given.max_upload_bytes,
         idle_exit_s=given.idle_exit,
         grace_period_s=given.grace_period,
+        probe_timeout_s=given.probe_timeout,
         engine=EngineConfig(
             device=given.device,
             dtype=given.dtype,
@@ -137,6 +138,13 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--max-upload-bytes", plain.max_upload_bytes, type=_at_least_one, metavar="N")
     add("--idle-exit", None, type=_seconds, metavar="SECONDS", help="stop when unused for so long")
     add("--grace-period", plain.grace_period_s, type=_seconds, metavar="SECONDS")
+    add(
+        "--probe-timeout",
+        plain.probe_timeout_s,
+        type=_seconds,
+        metavar="SECONDS",
+        help="for a media file to show its frames; long ones on slow disks take more (%(default)s)",
+    )
     return parser
 
 

@@ -39,7 +39,7 @@ class ServerConfig:
     idle_exit_s: float | None = None
     grace_period_s: float = 30.0
     heartbeat_s: float = 10.0
-    probe_timeout_s: float = 20.0
+    probe_timeout_s: float = 120.0
     engine: EngineConfig = field(default_factory=EngineConfig)
     editor_factory: str = "via_engine.editor:VideoEditor"
 

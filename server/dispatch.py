@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from server.attachments import have_changed
 from server.errors import (
     QueueFullError,
     ServerStoppingError,
@@ -192,7 +193,12 @@ class Dispatcher:
             self._ledger.drop_chunks(job.id)
 
     def _kept_chunks(self, job: Job) -> tuple[FinishedChunk, ...]:
-        kept = []
+        kept: list[FinishedChunk] = []
+        changed = have_changed(job.spec.files)
+        if changed and self._store.chunks(job.id):
+            names = ", ".join(path.name for path in changed)
+            self._ledger.note(job.id, f"{names} changed meanwhile, so all frames are made again.")
+            self._ledger.drop_chunks(job.id)
         for chunk in self._store.chunks(job.id):
             if verify_chunk(chunk):
                 kept.append(chunk)

@@ -68,10 +68,11 @@ class MediaSource:
 
 @dataclass(frozen=True, kw_only=True)
 class NamedFile:
-    """A file a caller named, and where it lies."""
+    """A file a caller named, and where it lies; `identity` tells whether it is still the same."""
 
     source: MediaSource
     path: Path
+    identity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -339,6 +339,8 @@ def _media_warnings(media: MediaInfo) -> tuple[str, ...]:
             f"The media has a variable frame rate; the result runs at {media.frame_rate} frames "
             "per second throughout."
         )
+    if media.has_alpha:
+        found.append("The media has an alpha channel; the result has none.")
     if media.missing_ranges:
         count = sum(missing.frame_count for missing in media.missing_ranges)
         found.append(f"The sequence lacks {count} of its {media.frame_count} pictures.")

@@ -216,7 +216,7 @@ class MediaProber:
         process.kill()
         raise MediaUnreadableError(
             f"{path} did not show what it holds within {self._timeout_s:g} seconds; copy it to a "
-            "faster disk, or write it anew if it is damaged"
+            "faster disk, give the server a longer --probe-timeout, or write it anew if damaged"
         )
 
     def _started(self) -> ChildProcess:

@@ -141,7 +141,7 @@ class MediaInfo:
     """What the first video stream of a file, or an image sequence, holds.
 
     Sizes are in pixels as stored, before rotation. `path` is the pattern of a sequence, whose
-    frames in `missing_ranges` have no picture.
+    frames in `missing_ranges` have no picture. Of `has_alpha` no more is read.
     """
 
     path: Path
@@ -163,6 +163,7 @@ class MediaInfo:
     """Hex digest of size, modification time and the first and last MiB; equal means same media."""
     sequence: ImageSequence | None = None
     missing_ranges: tuple[FrameRange, ...] = ()
+    has_alpha: bool = False
 
     @property
     def media_file(self) -> MediaFile:

@@ -144,3 +144,11 @@ def test_a_server_for_other_machines_starts_with_a_token(start: Callable[..., Cl
 
 def test_the_token_is_not_shown_with_the_settings(config: ServerConfig) -> None:
     assert TOKEN not in repr(replace(config, token=TOKEN))
+
+
+def test_a_name_no_file_system_takes_is_no_fault_of_the_server(
+    client: Client, make_spec: MakeSpec, media_folder: Path
+) -> None:
+    spec = make_spec(source=absolute(media_folder / ("n" * 300)))
+    code, reason = refused(client, spec)
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MEDIA_UNREADABLE")

@@ -14,7 +14,14 @@ from PIL import Image
 from via.v1 import adapt_pb2, edit_pb2, job_service_pb2, local_pb2, media_pb2
 
 from server.config import ServerConfig
-from tests.server.conftest import CLIP_FRAMES, DEADLINE_S, Client, MakeSpec, refusal
+from tests.server.conftest import (
+    CLIP_FRAMES,
+    DEADLINE_S,
+    Client,
+    MakeSpec,
+    is_chunk,
+    refusal,
+)
 
 MakeField = Callable[[media_pb2.MediaSource], dict[str, Any]]
 
@@ -159,3 +166,18 @@ def test_adaptation_is_off_until_it_is_asked_for(client: Client, make_spec: Make
     assert resolved(adapt=adapt_pb2.AdaptSettings()) == adapt_pb2.AdaptSettings(
         enabled=True, rank=16, candidates=8
     )
+
+
+def test_a_mask_that_changed_while_a_job_waits_to_go_on_is_not_mixed(
+    client: Client, make_spec: MakeSpec, media_folder: Path
+) -> None:
+    path = media_folder / "mask.png"
+    path.write_bytes(png())
+    failed = client.wait_for_end(client.create(make_spec("fail", **still(absolute(path)))).name)
+    changed = Image.new("L", (64, 48), 128)
+    changed.save(path)
+    client.jobs.RetryJob(job_service_pb2.RetryJobRequest(name=failed.name), timeout=DEADLINE_S)
+    again = client.wait_for_end(failed.name)
+    assert any("mask.png changed meanwhile" in note for note in again.notes)
+    first = [message.chunk.index for message in client.watch(failed.name) if is_chunk(message)]
+    assert first == [0, 0]

@@ -21,6 +21,7 @@ from tests.via_engine.models.tiny_pipeline import tiny_card, write_tiny_pipeline
 from via_engine import editor as editor_module
 from via_engine.config import EngineConfig, VisionLanguageSettings
 from via_engine.edit_events import (
+    ChunkFinished,
     EditEvent,
     EditorAdapted,
     EditResult,
@@ -427,6 +428,25 @@ def test_a_judge_that_fails_or_finds_the_root_weak_is_told(
     assert any(told in note for note in notes)
     assert any("Planned by local rules" in note for note in notes)
     assert len(of_kind(events, EditorAdapted)) == 1
+
+
+def test_a_resumed_edit_goes_on_with_the_tuning_it_began_with(
+    editor: VideoEditor, card: ModelCard, request_for: Callable[..., EditRequest]
+) -> None:
+    root = RootChoice(frame=1, seed=5, guidance_scale=3.0, image_guidance_scale=1.25)
+    request = request_for(
+        frame_range=FrameRange(0, END),
+        instruction="make it night",
+        adapt=AdaptSettings(root=root, steps=1),
+    )
+    whole = run(editor, request)
+    [first, *_] = of_kind(whole, ChunkFinished)
+    resumed = replace(request, finished_chunks=(first.chunk,))
+    # A server that was started anew has nothing resident, and must not tune once more.
+    again = run(editor_of(card), resumed)
+    [tuned], [found] = (of_kind(events, EditorAdapted) for events in (whole, again))
+    assert (found.root_frame, found.steps) == (tuned.root_frame, tuned.steps) == (1, 1)
+    assert np.array_equal(pictures_of(again), pictures_of(whole))
 
 
 def test_a_chosen_root_is_spread_under_its_own_noise_and_guidance(

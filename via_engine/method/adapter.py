@@ -75,7 +75,7 @@ class Adapter:
             (out, rank), float32; of a full one the parameters by their names.
         sampling: what the frames are to be sampled with; None leaves that to the request.
         anchor: the edit the frames are to follow, where a person chose it.
-        root_frame: media frame it was tuned on; None when it came from a file.
+        root_frame: media frame it was tuned on; None where the file does not say it.
     """
 
     kind: AdapterKind
@@ -162,6 +162,8 @@ def save_adapter(adapter: Adapter, path: Path) -> None:
     }
     if adapter.anchor is not None:
         metadata["via_anchor_frame"] = str(adapter.anchor.frame)
+    if adapter.root_frame is not None:
+        metadata["via_root_frame"] = str(adapter.root_frame)
     if adapter.sampling is not None:
         metadata["via_sampling"] = json.dumps(asdict(adapter.sampling))
     with durable_file(path) as partial, output_errors(path):
@@ -239,6 +241,7 @@ def _described(path: Path, metadata: Mapping[str, str], tensors: dict[str, Tenso
             tensors=_without_prefix(tensors),
             anchor=_anchor(metadata.get("via_anchor_frame", ""), tensors),
             sampling=_sampling(metadata.get("via_sampling", "")),
+            root_frame=int(metadata["via_root_frame"]) if "via_root_frame" in metadata else None,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise AdapterError(

@@ -67,7 +67,8 @@ class RootStage:
     ) -> Generator[EditEvent, None, Adapter]:
         """The adapter of the request: from its file, the cache, or tuned now.
 
-        With a folder it is left there, for `AdaptSettings.adapter` of another edit, and told.
+        With a folder it is left there, for `AdaptSettings.adapter` of another edit, and told. One
+        that an earlier attempt left there goes on with the frames that attempt has finished.
 
         Raises:
             AdapterError: the file is damaged or was made for another model.
@@ -77,8 +78,11 @@ class RootStage:
         started = time.perf_counter()
         settings = self.clip.request.adapt or AdaptSettings()
         reused = False
+        left = None if folder is None else folder / ADAPTER_FILE_NAME
         if settings.adapter is not None:
             adapter = load_adapter(settings.adapter, self.clip.editor)
+        elif left is not None and self.clip.request.finished_chunks and left.exists():
+            adapter = load_adapter(left, self.clip.editor)
         else:
             key = self._key(settings)
             found = adapters.find(key)
@@ -88,15 +92,14 @@ class RootStage:
                 found = replace(self._tuned(pair, settings), root_frame=pair.frame)
                 adapters.keep(key, found)
             adapter = found
-        if folder is not None:
-            path = folder / ADAPTER_FILE_NAME
-            save_adapter(adapter, path)
+        if left is not None:
+            save_adapter(adapter, left)
             yield EditorAdapted(
-                root_frame=adapter.root_frame,
+                root_frame=None if settings.adapter is not None else adapter.root_frame,
                 steps=adapter.steps,
                 reused=reused,
                 seconds=time.perf_counter() - started,
-                path=path,
+                path=left,
             )
         return adapter
 

@@ -23,7 +23,8 @@ from via_engine.picture.sequence import (
 )
 from via_engine.picture.timecode import timecode_at
 
-_FULL_RANGE = 2
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
+_GREY_FORMATS = ("gray", "ya8", "ya16", "pal8", "mono")
 _INTERLACED_FIELD_ORDERS = {2, 3, 4, 5}
 
 
@@ -85,6 +86,7 @@ def _probe_sequence(asked: ImageSequence) -> MediaInfo:
         identity=sequence_identity(sequence),
         sequence=sequence,
         missing_ranges=missing,
+        has_alpha=_has_alpha(picture),
     )
 
 
@@ -113,6 +115,7 @@ def _probe_file(path: Path) -> MediaInfo:
             start_timecode=_start_timecode(container, stream, frame_rate),
             size_bytes=container.size,
             identity=identity,
+            has_alpha=_has_alpha(picture),
         )
 
 
@@ -146,8 +149,14 @@ def _colour_tags(stream: VideoStream, picture: VideoFrame) -> ColourTags:
 
 
 def _is_full_range(picture: VideoFrame, *said: int) -> bool:
+    """As said; else R'G'B', grey and palettes use all codes, as FFmpeg has it."""
     has_full_format = picture.format.is_rgb or picture.format.name.startswith("yuvj")
-    return has_full_format or _FULL_RANGE in said
+    is_grey = picture.format.name.startswith(_GREY_FORMATS) and _LIMITED_RANGE not in said
+    return has_full_format or is_grey or _FULL_RANGE in said
+
+
+def _has_alpha(picture: VideoFrame) -> bool:
+    return any(component.is_alpha for component in picture.format.components)
 
 
 def _first_said(*values: int) -> int:

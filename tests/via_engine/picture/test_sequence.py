@@ -79,6 +79,19 @@ def test_frame_0_is_the_first_number(tmp_path: Path, name: str, changes: dict[st
     assert read == [number % 256 for number in (1004, 1005, 1006)]
 
 
+@pytest.mark.parametrize("name", ["shot.{}.tif", "shot.{}.png"])
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA"])
+def test_grey_and_palette_pictures_use_all_codes_and_alpha_is_seen(
+    tmp_path: Path, mode: str, name: str
+) -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (32, 1))
+    Image.fromarray(ramp).convert(mode).save(tmp_path / name.format(1001))
+    media = probe_media(sequence(tmp_path, name_suffix=name[-4:]))
+    [read] = read_frames(media, FrameRange(0, 1))
+    assert np.abs(read * 255 - ramp[..., np.newaxis]).max() < 0.51
+    assert media.has_alpha == (mode in {"LA", "RGBA"})
+
+
 def test_padding_overflows_as_renderers_write_it(tmp_path: Path) -> None:
     write_numbers(tmp_path, range(98, 103), "shot.{:02d}.png")
     media = probe_media(sequence(tmp_path, zero_padding=2, first_number=98))
