@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import secrets
@@ -16,6 +15,7 @@ from typing import BinaryIO
 
 from server.errors import ArgumentError, UploadTooLargeError
 from via_engine.errors import DiskFullError
+from via_engine.picture.durable_file import DISK_FULL_NUMBERS, flush
 
 MAX_PIECE_BYTES = 1 << 20
 MAX_NAME_BYTES = 200
@@ -57,7 +57,7 @@ class Uploads:
             written = await self._write(partial, parts)
             upload_id = self._publish(partial, "\n".join(written.contents))
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in DISK_FULL_NUMBERS:
                 raise
             raise DiskFullError(f"no space is left for uploads in {self._folder}") from error
         finally:
@@ -84,7 +84,9 @@ class Uploads:
         if folder.is_dir():
             os.utime(folder)
         else:
+            flush(partial)
             partial.rename(folder)
+            flush(self._folder)
         return upload_id
 
     async def _write(self, folder: Path, parts: AsyncIterator[str | bytes]) -> _Written:

@@ -14,7 +14,7 @@ import av
 from via_engine.errors import DiskFullError, OutputError
 
 # A limit on file size or quota is met in the same way as a full disk: by making room.
-_DISK_FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -35,9 +35,9 @@ def durable_file(target: Path) -> Iterator[Path]:
     try:
         yield partial
         with output_errors(target):
-            _flush(partial)
+            flush(partial)
             partial.replace(target)
-            _flush(target.parent)
+            flush(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -48,7 +48,7 @@ def output_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError) as error:
-        if error.errno in _DISK_FULL_NUMBERS:
+        if error.errno in DISK_FULL_NUMBERS:
             raise DiskFullError(
                 f"no space is left to write {target}; free some space and retry, finished chunks "
                 "are kept"
@@ -65,7 +65,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Returns once the file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
