@@ -42,6 +42,7 @@ PROBE_DEADLINE_S = 60.0
 LOAD_DEADLINE_S = 600.0
 PAGE_SIZE = 100
 STOP_LOOK_S = 0.2
+TLS = "tls://"
 CHANNEL_OPTIONS = (
     # Finds a dead connection under a silent watch; the server's heartbeats keep it polite.
     ("grpc.keepalive_time_ms", 60_000),
@@ -87,12 +88,21 @@ class RootProposal:
     sheet_png: bytes
 
 
+def _channel(address: str, trusted: bytes | None) -> grpc.Channel:
+    host_and_port = address.removeprefix(TLS)
+    if host_and_port == address:
+        return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(root_certificates=trusted)
+    return grpc.secure_channel(host_and_port, credentials, options=CHANNEL_OPTIONS)
+
+
 class ViaClient:
     """Talks to the server at one address; a context manager that closes the connection.
 
     Args:
-        address: "host:port" or "unix:path".
+        address: "host:port", "unix:path", or "tls://host:port".
         token: sent as a bearer token with every call, when the server asks for one.
+        trusted: PEM of the certificates to trust with TLS; None trusts those gRPC knows.
         sleep: waits the given seconds between tries.
     """
 
@@ -101,12 +111,13 @@ class ViaClient:
         address: str,
         *,
         token: str | None = None,
+        trusted: bytes | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.address = address
         self._sleep = sleep
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = _channel(address, trusted)
         # The generated stubs are untyped; what they answer is named at each call below.
         self._jobs: Any = JobServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._models: Any = ModelServiceStub(self._channel)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from resolve_scripts.client import OPEN_STATES, ViaClient
+from resolve_scripts.client import OPEN_STATES, TLS, ViaClient
 from resolve_scripts.errors import ServerStartError, ServerUnreachableError, ViaClientError
 from resolve_scripts.parts import part_command
 
@@ -35,11 +35,13 @@ class ServerChoice:
         address: the server that was named; None to look on this machine.
         state_folder: where a server on this machine keeps its jobs and says that it runs.
         token: bearer token, when the server asks for one.
+        trusted: PEM of the certificates to trust with TLS; None trusts the usual ones.
     """
 
     address: str | None
     state_folder: Path
     token: str | None = None
+    trusted: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def connect(
         ServerUnreachableError: the named server does not answer, or none could be started.
     """
     if choice.address:
-        with ViaClient(choice.address, token=choice.token) as client:
+        with ViaClient(choice.address, token=choice.token, trusted=choice.trusted) as client:
             client.server_info()
             yield Connection(client=client, shares_disk=is_loopback(choice.address))
         return
@@ -91,7 +93,7 @@ def is_loopback(address: str) -> bool:
     """Whether an address names this machine."""
     if address.startswith("unix:"):
         return True
-    host = address.removeprefix("dns:///").rpartition(":")[0].strip("[]")
+    host = address.removeprefix(TLS).removeprefix("dns:///").rpartition(":")[0].strip("[]")
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

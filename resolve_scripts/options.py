@@ -24,7 +24,8 @@ ServerOption = Annotated[
         "--server",
         envvar="VIA_SERVER",
         metavar="ADDR",
-        help="Server to use, host:port. Without it: one on this machine, started when none runs.",
+        help="Server to use, host:port or tls://host:port. Without it: one on this machine, "
+        "started when none runs.",
     ),
 ]
 JsonOption = Annotated[
@@ -34,13 +35,28 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing 
 
 
 def server_choice(address: str | None) -> ServerChoice:
-    """How to find the server, from the option and the environment."""
+    """How to find the server, from the option and the environment.
+
+    Raises:
+        UsageError: the certificates that VIA_TLS_CA names cannot be read.
+    """
     folder = os.environ.get("VIA_STATE_FOLDER")
     return ServerChoice(
         address=address or None,
         state_folder=Path(folder).absolute() if folder else platformdirs.user_state_path("via"),
         token=os.environ.get("VIA_TOKEN") or None,
+        trusted=_trusted(os.environ.get("VIA_TLS_CA")),
     )
+
+
+def _trusted(path: str | None) -> bytes | None:
+    try:
+        return Path(path).read_bytes() if path else None
+    except OSError as error:
+        raise UsageError(
+            f"VIA_TLS_CA names {path}, which cannot be read ({error.strerror}); name the PEM file "
+            "of the certificates to trust"
+        ) from error
 
 
 @contextmanager

@@ -41,6 +41,12 @@ class Access:
                 f"{config.listen_host} can be reached from other machines and no token is set; "
                 "listen on 127.0.0.1, or give --token-file"
             )
+        if not (config.is_loopback or config.tls or config.is_clear_text_allowed):
+            raise StartError(
+                f"{config.listen_host} can be reached from other machines, and token and pictures "
+                "would cross the network for all to read; give --tls-cert and --tls-key, or "
+                "--clear-text where a tunnel or a network of its own keeps them"
+            )
         if config.token is not None and len(config.token) < MIN_TOKEN_CHARACTERS:
             raise StartError(
                 f"the token has {len(config.token)} characters and needs at least "

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import grpc
 import structlog
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -29,7 +30,7 @@ from server.ledger import JobLedger
 from server.model_service import ModelServicer
 from server.probing import MediaProber
 from server.service import JobServicer
-from server.state_folder import held_state_folder, local_address, server_note
+from server.state_folder import LOOPBACK, Ports, held_state_folder, local_address, server_note
 from server.store import JobStore
 from server.uploads import Uploads
 from server.viewing import FrameViewer
@@ -93,8 +94,8 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(held_state_folder(config.state_folder))
         parts = await stack.enter_async_context(_open_parts(config, catalog, access))
-        port = await stack.enter_async_context(_listening(config, parts, stopping))
-        note = server_note(config.state_folder, host=config.listen_host, port=port)
+        ports = await stack.enter_async_context(_listening(config, parts, stopping))
+        note = server_note(config.state_folder, host=config.listen_host, ports=ports)
         content = stack.enter_context(note)
         log.info("ready", **content)
         on_ready(content)
@@ -153,8 +154,8 @@ def _build(config: ServerConfig, catalog: ModelCatalog, access: Access) -> Parts
 @asynccontextmanager
 async def _listening(
     config: ServerConfig, parts: Parts, stopping: asyncio.Event
-) -> AsyncIterator[int]:
-    """Works and answers calls; gives the port. At the end clients hear NOT_SERVING first."""
+) -> AsyncIterator[Ports]:
+    """Works and answers calls; gives the ports. At the end clients hear NOT_SERVING first."""
     server = aio.server(
         interceptors=(parts.interceptor,), options=OPTIONS, maximum_concurrent_rpcs=MAX_OPEN_CALLS
     )
@@ -163,13 +164,13 @@ async def _listening(
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (*SERVICE_NAMES, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    port = _bind(server, config)
+    ports = _bind(server, config)
     for name in ("", *SERVICE_NAMES):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     parts.dispatcher.start()
     await server.start()
     try:
-        yield port
+        yield ports
     finally:
         await health_servicer.enter_graceful_shutdown()
         # Together: calls that wait for the worker end when it does.
@@ -193,15 +194,25 @@ def _add_services(
     add_ModelServiceServicer_to_server(models, server)  # type: ignore[no-untyped-call]
 
 
-def _bind(server: aio.Server, config: ServerConfig) -> int:
+def _bind(server: aio.Server, config: ServerConfig) -> Ports:
     host = f"[{config.listen_host}]" if ":" in config.listen_host else config.listen_host
+    address = f"{host}:{config.listen_port}"
     try:
-        return server.add_insecure_port(f"{host}:{config.listen_port}")
+        if config.tls is None:
+            return Ports(plain=server.add_insecure_port(address))
+        certificate, key = config.tls
+        credentials = grpc.ssl_server_credentials([(key, certificate)])
+        # Commands on this machine find the server by itself, whatever name its certificate has.
+        return Ports(
+            tls=server.add_secure_port(address, credentials),
+            plain=server.add_insecure_port(f"{LOOPBACK}:0"),
+        )
     except RuntimeError as error:
         raise ListenError(
             f"cannot listen on {local_address(config.listen_host, config.listen_port)}; another "
-            "program holds the port, or the name is not one of this machine. Choose another with "
-            "--listen HOST:PORT"
+            "program holds the port, the name is not one of this machine, or --tls-cert and "
+            "--tls-key are no pair of PEM files. Choose another with --listen HOST:PORT, or mend "
+            "the files"
         ) from error
 
 

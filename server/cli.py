@@ -73,6 +73,8 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str]) -> Ser
         state_folder=listening.state_folder,
         media_roots=_media_roots(given.media_root, is_loopback=listening.is_loopback),
         token=None if given.token_file is None else _read_token(given.token_file),
+        tls=_tls(given),
+        is_clear_text_allowed=given.clear_text,
         max_queued_jobs=given.max_queued_jobs,
         max_upload_bytes=given.max_upload_bytes,
         idle_exit_s=given.idle_exit,
@@ -116,6 +118,11 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="accept media below PATH (home=your home folder, unless other machines can call)",
     )
     add("--token-file", None, type=Path, metavar="FILE", help="callers must know its content")
+    add("--tls-cert", None, type=Path, metavar="FILE", help="speak TLS: the certificate, PEM")
+    add("--tls-key", None, type=Path, metavar="FILE", help="its private key, PEM")
+    parser.add_argument(
+        "--clear-text", action="store_true", help="other machines may call without TLS"
+    )
     vlm = VisionLanguageSettings(base_url="", model="")
     library = platformdirs.user_data_path("via") / "models"
     add("--models-folder", library, type=Path, metavar="DIR", help="what via models keeps")
@@ -222,11 +229,26 @@ def _vision_language(
     )
 
 
+def _tls(given: argparse.Namespace) -> tuple[bytes, bytes] | None:
+    if given.tls_cert is None and given.tls_key is None:
+        return None
+    if given.tls_cert is None or given.tls_key is None:
+        raise StartError("--tls-cert and --tls-key go together; give both or none")
+    return _read("--tls-cert", given.tls_cert), _read("--tls-key", given.tls_key)
+
+
+def _read(flag: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StartError(f"{flag} {path} cannot be read: {error}") from error
+
+
 def _read_token(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"--token-file {path} cannot be read: {error}") from error
+        return _read("--token-file", path).decode().strip()
+    except UnicodeDecodeError as error:
+        raise StartError(f"--token-file {path} is no text: {error}") from error
 
 
 def _at_least_one(text: str) -> int:

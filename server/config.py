@@ -19,6 +19,8 @@ class ServerConfig:
         state_folder: jobs, uploads, the ledger and `server.json`; made when missing.
         media_roots: id and folder of every tree in which media is accepted.
         token: what callers must carry as a bearer token; None admits every local caller.
+        tls: PEM of the certificate chain and of its private key; None speaks clear text.
+        is_clear_text_allowed: whether other machines may call in clear text.
         max_queued_jobs: jobs that may wait; one more is refused.
         max_upload_bytes: largest media file taken by UploadMedia.
         idle_exit_s: ends the server after so many seconds without jobs and calls; None never.
@@ -34,6 +36,8 @@ class ServerConfig:
     state_folder: Path
     media_roots: tuple[tuple[str, Path], ...] = ()
     token: str | None = field(default=None, repr=False)
+    tls: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    is_clear_text_allowed: bool = False
     max_queued_jobs: int = 64
     max_upload_bytes: int = 64 << 30
     idle_exit_s: float | None = None

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,7 +16,16 @@ from server.errors import StateFolderBusyError, StateFolderError
 
 LOCK_NAME = "server.lock"
 NOTE_NAME = "server.json"
+LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where a server listens: in clear text, beside TLS on this machine only; None without TLS."""
+
+    plain: int
+    tls: int | None = None
 
 
 @contextmanager
@@ -46,10 +56,11 @@ def held_state_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def server_note(folder: Path, *, host: str, port: int) -> Iterator[dict[str, object]]:
+def server_note(folder: Path, *, host: str, ports: Ports) -> Iterator[dict[str, object]]:
     """Writes `server.json`, by which clients on this machine find the server; gives its content."""
     content: dict[str, object] = {
-        "address": local_address(host, port),
+        "address": local_address(host if ports.tls is None else LOOPBACK, ports.plain),
+        "tls_port": ports.tls,
         "process_id": os.getpid(),
         "started": time.time(),
     }

@@ -179,7 +179,7 @@ def _server(choice: ServerChoice) -> Iterator[Finding]:
         yield Finding(name="server", found="none runs here; VIA starts one for your first edit")
         return
     try:
-        with ViaClient(address, token=choice.token) as client:
+        with ViaClient(address, token=choice.token, trusted=choice.trusted) as client:
             info = client.server_info()
     except ViaClientError as error:
         told = f"{address}: {error.reason}"

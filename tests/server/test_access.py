@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +14,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from via.v1 import edit_pb2, job_service_pb2, media_pb2, model_service_pb2
 
+from resolve_scripts.client import ViaClient
+from resolve_scripts.connect import is_loopback
+from resolve_scripts.errors import ServerUnreachableError
 from server.config import ServerConfig
 from server.errors import StartError
+from tests.conftest import require_program
 from tests.server.conftest import DEADLINE_S, Client, MakeSpec, refusal, server_thread
 
 TOKEN = "0123456789abcdef-secret"
@@ -124,6 +130,8 @@ def test_a_stream_wants_the_token_too(start: Callable[..., Client]) -> None:
         {"listen_host": "::"},
         {"listen_host": "192.0.2.1"},
         {"listen_host": "0.0.0.0", "token": "short"},
+        {"listen_host": "0.0.0.0", "token": TOKEN},
+        {"listen_host": "127.0.0.1", "tls": (b"no certificate", b"no key")},
         {"media_roots": (("gone", Path("/no/such/folder")),)},
     ],
 )
@@ -134,8 +142,38 @@ def test_a_server_that_would_be_open_to_strangers_does_not_start(
         pass
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """Certificate of "localhost" that nobody else has signed, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    name = ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [require_program("openssl"), *made, *name, *files], check=True, capture_output=True
+    )
+    return (folder / "certificate.pem").read_bytes(), (folder / "key.pem").read_bytes()
+
+
+def test_pictures_and_token_cross_the_network_under_tls(
+    start: Callable[..., Client], certificate: tuple[bytes, bytes], config: ServerConfig
+) -> None:
+    here = start(listen_host="0.0.0.0", token=TOKEN, tls=certificate)
+    port = json.loads((config.state_folder / "server.json").read_text())["tls_port"]
+    address = f"tls://localhost:{port}"
+    with ViaClient(address, token=TOKEN, trusted=certificate[0]) as client:
+        assert client.server_info().process_id == os.getpid()
+    assert is_loopback(address)
+    # Commands on this machine need no certificate; a stranger's is not believed.
+    with ViaClient(here.address, token=TOKEN) as client:
+        client.server_info()
+    for wrong in (address, f"localhost:{port}"):
+        with ViaClient(wrong, token=TOKEN) as client, pytest.raises(ServerUnreachableError):
+            client.server_info(deadline_s=2.0)
+
+
 def test_a_server_for_other_machines_starts_with_a_token(start: Callable[..., Client]) -> None:
-    client = start(listen_host="0.0.0.0", token=TOKEN)
+    client = start(listen_host="0.0.0.0", token=TOKEN, is_clear_text_allowed=True)
     assert client.address.startswith("127.0.0.1:")
     bearer = (("authorization", f"Bearer {TOKEN}"),)
     request = model_service_pb2.ListModelsRequest()

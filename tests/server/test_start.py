@@ -171,6 +171,8 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
         ["--media-root", "=x"],
         ["--token-file", "/no/such/file"],
         ["--listen", "0.0.0.0:0"],
+        ["--tls-cert", "/no/such/file"],
+        ["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"],
     ],
 )
 def test_settings_that_cannot_be_used_end_with_the_code_for_it(
