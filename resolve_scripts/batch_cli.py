@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from resolve_scripts.batch.outcomes import BatchReport
+from resolve_scripts.batch.report_files import write_values
 from resolve_scripts.batch.request import BatchRequest
 from resolve_scripts.batch_edit import batch_edit, plan_batch, submit_batch
 from resolve_scripts.batch_options import BatchOptions
@@ -48,26 +49,24 @@ def batch(
     """
     with ending(as_json=as_json):
         request = options.request(timeline.absolute(), force=force)
-        if options.report is not None:
-            check_free(options.report, force=True)
-            check_writable(options.report.absolute().parent)
+        if request.report is not None:
+            check_free(request.report, force=True)
+            check_writable(request.report.parent)
         choice = server_choice(server)
         if options.dry_run:
             _print_plan(choice, request, as_json=as_json)
         else:
-            _run(choice, request, options, as_json=as_json)
+            _run(choice, request, jobs_only=options.jobs_only, as_json=as_json)
 
 
-def _run(
-    choice: ServerChoice, request: BatchRequest, options: BatchOptions, *, as_json: bool
-) -> None:
-    work = submit_batch if options.jobs_only else batch_edit
+def _run(choice: ServerChoice, request: BatchRequest, *, jobs_only: bool, as_json: bool) -> None:
+    work = submit_batch if jobs_only else batch_edit
     with reporter() as told:
         done = work(choice, request, told)
-    values = json.dumps(done.to_json(), indent=2)
-    if options.report is not None:
-        options.report.write_text(f"{values}\n", encoding="utf-8")
-    print(values if as_json else _results(done), end="\n" if as_json else "")
+    values = done.to_json()
+    if request.report is not None:
+        write_values(values, request.report)
+    print(json.dumps(values, indent=2) if as_json else _results(done), end="\n" if as_json else "")
     if (error := done.error()) is not None:
         raise error
 

@@ -21,10 +21,11 @@ from resolve_scripts.batch.relink import relink_from
 from resolve_scripts.batch.rendering import Outcome, render_all, submit_all
 from resolve_scripts.batch.report_files import write_report
 from resolve_scripts.batch.request import BatchRequest
+from resolve_scripts.batch_destinations import check_apart, timelines_to_write
 from resolve_scripts.connect import ServerChoice
-from resolve_scripts.errors import UsageError
 from resolve_scripts.outputs import check_free, check_writable, make_folder
 from resolve_scripts.progress import Reporter
+from resolve_scripts.timeline.adapters.bundle import is_unpacked
 from resolve_scripts.timeline.formats import write_timeline
 from resolve_scripts.timeline.place import place
 from resolve_scripts.timeline.via_clip import PlacedEdit
@@ -58,14 +59,20 @@ def batch_edit(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
         if batch.server is None or not any(clip.is_done for clip in clips):
             return BatchReport(timeline=None, clips=clips)
         result = _conformed(request, asked, clips)
-        own, *others = _outputs(request)
+        own, *others = timelines_to_write(request)
         write_timeline(result, own)
         report = BatchReport(timeline=request.out, clips=clips)
         report = write_report(batch.server, request.timeline.name, report, request.out)
         reporter.note(f"report: {report.page}")
         # Last: a format may not carry the timeline, and the work is safe by now.
         for path in others:
-            write_timeline(result, path)
+            lacking = write_timeline(result, path, path_map=request.path_map)
+            if lacking:
+                names = ", ".join(dict.fromkeys(lacking))
+                reporter.note(
+                    f"{path.name} goes without the media of {len(lacking)} clips, which is no file "
+                    f"here: {names}"
+                )
         return report
 
 
@@ -74,6 +81,7 @@ def submit_batch(choice: ServerChoice, request: BatchRequest, reporter: Reporter
 
     Raises as `batch_edit`.
     """
+    check_apart(request)
     asked = read_asked(request, reporter, unpack_to=request.media_folder)
     with planned_batch(choice, asked, request, reporter) as batch:
         ends: dict[str, Outcome] = {}
@@ -90,8 +98,12 @@ def plan_batch(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
     Raises as `batch_edit`.
     """
     started = time.perf_counter()
+    check_apart(request)
     with TemporaryDirectory(prefix="via-") as folder:
-        asked = read_asked(request, reporter, unpack_to=Path(folder))
+        # Media unpacked by an earlier batch keeps its place, by which its renders are known.
+        has_media = is_unpacked(request.timeline, request.media_folder)
+        unpack_to = request.media_folder if has_media else Path(folder)
+        asked = read_asked(request, reporter, unpack_to=unpack_to)
         read_s = time.perf_counter() - started
         with planned_batch(choice, asked, request, reporter) as batch:
             kept = KeptRenders(request.media_folder)
@@ -107,17 +119,10 @@ def plan_batch(choice: ServerChoice, request: BatchRequest, reporter: Reporter) 
 
 def _check_outputs(request: BatchRequest) -> None:
     """Everything about results that can be found wrong before any work."""
-    if request.timeline in _outputs(request):
-        raise UsageError(f"{request.out} is the timeline itself; name another output")
-    for path in _outputs(request):
+    check_apart(request)
+    for path in timelines_to_write(request):
         check_free(path, force=request.force)
     check_writable(request.out.parent)
-
-
-def _outputs(request: BatchRequest) -> list[Path]:
-    """The timelines to write: OpenTimelineIO's own format always, first, and the one asked for."""
-    own = request.out.with_suffix(".otio")
-    return [own] if request.out == own else [own, request.out]
 
 
 def _finished(name: str, planned: Planned, by_plan: Mapping[ClipPlan, Outcome]) -> ClipOutcome:

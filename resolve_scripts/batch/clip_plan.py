@@ -14,7 +14,11 @@ from resolve_scripts.batch.found_clip import FoundClip, Refused
 from resolve_scripts.client import ViaClient
 from resolve_scripts.edit_message import edit_spec
 from resolve_scripts.edit_settings import EditSettings
-from resolve_scripts.errors import ServerUnreachableError, ViaClientError
+from resolve_scripts.errors import (
+    ClipNotSupportedError,
+    ServerUnreachableError,
+    ViaClientError,
+)
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import MediaFrames
 from resolve_scripts.timeline.media import (
@@ -23,6 +27,7 @@ from resolve_scripts.timeline.media import (
     check_pictures,
 )
 from resolve_scripts.timeline.need import MediaFacts, MediaNeed, needed_media
+from resolve_scripts.timeline.retime import time_scalar
 from resolve_scripts.transfer import MediaDesk
 
 
@@ -127,7 +132,10 @@ class Planner:
             start_timecode=info.start_timecode,
         )
         need = needed_media(clip.edit, handles=self._handles, facts=facts, in_place=self._in_place)
+        if not self._in_place:
+            _check_stack(clip.edit)
         if isinstance(clip.media, ImageSequence):
+            need = _without_gaps(clip.media, need)
             check_pictures(clip.media, need.frames)
         plan = self._edit_plan(clip, need)
         spec = edit_pb2.EditSpec()
@@ -179,6 +187,32 @@ class Planner:
             spec.hold_frames = hold_frames
             self._plans[key] = self._client.validate_edit(spec)
         return self._plans[key]
+
+
+def _check_stack(edit: ClipEdit) -> None:
+    """Refuses a track of its own in a timeline that is retimed as a whole, and so would it be."""
+    if time_scalar(edit.place.levels[0].item) != 1:
+        raise ClipNotSupportedError(
+            "the timeline as a whole is retimed, and a VIA track would be too; use --place replace",
+            reason="RETIME_NOT_SUPPORTED",
+        )
+
+
+def _without_gaps(pictures: ImageSequence, need: MediaNeed) -> MediaNeed:
+    """The need without handles that lie behind missing pictures; what is shown stays in it."""
+    gaps = [number - pictures.start_number for number in pictures.missing]
+    shown, wanted = need.shown, need.frames
+    before = [gap + 1 for gap in gaps if gap < shown.start_frame]
+    after = [gap for gap in gaps if gap >= shown.end_frame_exclusive]
+    frames = replace(
+        wanted,
+        start_frame=max([wanted.start_frame, *before]),
+        end_frame_exclusive=min([wanted.end_frame_exclusive, *after]),
+    )
+    if frames == wanted:
+        return need
+    note = "its handles end where pictures are missing"
+    return replace(need, frames=frames, notes=(*need.notes, note))
 
 
 def _first_there(sequence: ImageSequence) -> int:

@@ -13,6 +13,7 @@ from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.errors import ViaClientError
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.media import ImageSequence, Media, find_media, named_media
+from resolve_scripts.timeline.versions import original_reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +79,29 @@ class MediaFinder:
         return self._settings[key]
 
     def _media_of(self, clip: otio.schema.Clip) -> Media | ViaClientError:
-        reference = clip.media_reference
-        available = reference.available_range
-        counted = available or clip.source_range
-        length = counted and (available and available.duration.value, counted.duration.rate)
-        first = getattr(reference, "start_frame", None), getattr(reference, "rate", None)
-        key = (type(reference), named_media(clip), *first, length)
+        key = _media_key(clip)
         if key not in self._found:
             try:
                 self._found[key] = find_media(clip, self._folder, self._request.path_map)
             except ViaClientError as error:
                 self._found[key] = error
         return self._found[key]
+
+
+def _media_key(clip: otio.schema.Clip) -> tuple[object, ...]:
+    """All of a clip that decides what `find_media` finds for it."""
+    reference = original_reference(clip)
+    numbers = (getattr(reference, name, None) for name in ("start_frame", "frame_step", "rate"))
+    available, counted = reference.available_range, reference.available_range or clip.source_range
+    return (
+        type(reference),
+        named_media(clip),
+        *numbers,
+        available and _values(available.start_time),
+        available and _values(available.duration),
+        counted and counted.duration.rate,
+    )
+
+
+def _values(time: otio.opentime.RationalTime) -> tuple[float, float]:
+    return time.value, time.rate

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from resolve_scripts.errors import OutputError
+from resolve_scripts.batch_destinations import written
 
 FILE_NAME = "via_renders.json"
 VERSION = 1
@@ -70,7 +67,7 @@ class KeptRenders:
             record=record,
         )
         values = {key: asdict(kept) for key, kept in self._kept.items()}
-        with _written(self._path) as partial:
+        with written(self._path) as partial:
             text = json.dumps({"version": VERSION, "renders": values}, indent=1)
             partial.write_text(text, encoding="utf-8")
 
@@ -96,16 +93,3 @@ def _read(path: Path) -> dict[str, KeptRender]:
         return {key: KeptRender(**kept) for key, kept in values["renders"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A path to write to, whose file takes the place of `path` in one step."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from resolve_scripts.batch.outcomes import BatchReport
 from resolve_scripts.batch.planned_batch import Server
 from resolve_scripts.batch.report_page import report_page
 from resolve_scripts.batch.report_pictures import FramePair, frame_pairs
-from resolve_scripts.errors import OutputError
+from resolve_scripts.batch_destinations import page_of, written
 
 # Each clip costs six pictures to ask for, and some 50 KiB of the page.
 MOST_CLIPS_SHOWN = 200
@@ -24,16 +25,23 @@ def write_report(server: Server, title: str, report: BatchReport, out: Path) -> 
     Raises:
         OutputError: they cannot be written.
     """
-    page = out.with_name(f"{out.stem}_report.html")
+    page = page_of(out)
     found = replace(report, page=page)
     pairs = _pictures(server, report)
-    try:
-        page.write_text(report_page(title, found, pairs), encoding="utf-8")
-        values = json.dumps(found.to_json(), indent=2)
-        page.with_suffix(".json").write_text(f"{values}\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write the report {page}: {error.strerror}") from error
+    with written(page) as partial:
+        partial.write_text(report_page(title, found, pairs), encoding="utf-8")
+    write_values(found.to_json(), page.with_suffix(".json"))
     return found
+
+
+def write_values(values: dict[str, Any], path: Path) -> None:
+    """Writes a report's plain values as JSON.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with written(path) as partial:
+        partial.write_text(f"{json.dumps(values, indent=2)}\n", encoding="utf-8")
 
 
 def _pictures(server: Server, report: BatchReport) -> dict[int, tuple[FramePair, ...]]:

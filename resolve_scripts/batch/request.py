@@ -26,7 +26,8 @@ class BatchRequest:
         frame_rate: record frames per second of an EDL, which does not say it.
         wanted: which clips, and what to change in them.
         options: how to edit; a row of the sheet may say otherwise for its clip.
-        sheet_folder: what files named in the sheet are relative to; None without a sheet.
+        sheet: the instruction sheet, absolute; files it names are relative to its folder.
+        report: where the report goes as JSON, too, absolute.
         path_map: folders as the timeline and as this machine names them.
         handles: record frames rendered beyond each end of a clip, as far as its media reaches.
         place_mode: how edits come back.
@@ -42,7 +43,8 @@ class BatchRequest:
     frame_rate: float | None = None
     wanted: Wanted = field(default_factory=Wanted)
     options: EditOptions = field(default_factory=EditOptions)
-    sheet_folder: Path | None = None
+    sheet: Path | None = None
+    report: Path | None = None
     path_map: PathMap = field(default_factory=PathMap)
     handles: int = 0
     place_mode: PlaceMode = PlaceMode.TRACK
@@ -58,5 +60,5 @@ class BatchRequest:
         """
         if not row:
             return self.options.settings()
-        folder = self.sheet_folder or self.timeline.parent
+        folder = (self.sheet or self.timeline).parent
         return with_sheet_options(self.options, row, folder).settings()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,18 @@ from typing import Any
 import opentimelineio as otio
 
 from resolve_scripts.errors import OutputError, PartMissingError, TimelineError
+from resolve_scripts.timeline.adapters.bundle import unpack
 from resolve_scripts.timeline.adapters.edl import (
-    edl_rate,
     in_list_time,
     in_record_time,
+    mark_clips,
     mark_speeds,
+    read_list,
 )
-from resolve_scripts.timeline.adapters.fcpx import refuse_dropped_retimes
+from resolve_scripts.timeline.adapters.fcpx import complete, read_final_cut, write_final_cut
 from resolve_scripts.timeline.adapters.structure import check_structure
-from resolve_scripts.timeline.adapters.urls import with_urls
+from resolve_scripts.timeline.adapters.urls import clips_without_file, with_urls
+from resolve_scripts.timeline.paths import PathMap
 
 # Suffix -> the OpenTimelineIO adapter, and the package that brings it.
 ADAPTERS = {
@@ -85,38 +87,47 @@ def read_timeline(
     if not path.exists():
         raise TimelineError(f"no timeline at {path}; check the path")
     adapter = _adapter(path)
-    notes: list[str] = []
-    options: dict[str, Any] = {}
-    if adapter == "cmx_3600":
-        options["rate"], said = edl_rate(path, frame_rate)
-        notes.extend(said)
-    found = _read(path, adapter, options)
+    listed = read_list(path, frame_rate) if adapter == "cmx_3600" else None
+    final_cut = read_final_cut(path) if adapter == "fcpx_xml" else None
+    if listed is not None:
+        found = _read(path, adapter, text=listed.text, rate=listed.rate)
+    else:
+        found = _read(path, adapter, text=final_cut.text if final_cut is not None else None)
     timeline = _timeline(found, path, name)
     check_structure(timeline, path)
     for clip in timeline.find_clips():
         if clip.media_reference is None:  # written so by hand, or its active key names none
             clip.media_reference = otio.schema.MissingReference()
-    if adapter == "cmx_3600":
+    if listed is not None:
         in_record_time(timeline)
-        mark_speeds(timeline, path)
-    if adapter == "fcpx_xml":
-        refuse_dropped_retimes(timeline, path)
+        mark_speeds(timeline, listed)
+        mark_clips(timeline, listed)
+    if final_cut is not None:
+        complete(timeline, final_cut)
     folder = path if path.suffix.lower() == ".otiod" else path.parent
     if path.suffix.lower() == ".otioz" and unpack_to is not None:
-        _unpack(path, unpack_to)
+        unpack(path, unpack_to)
         folder = unpack_to
-    return TimelineFile(path=path, timeline=timeline, folder=folder, notes=tuple(notes))
+    notes = listed.notes if listed is not None else ()
+    return TimelineFile(path=path, timeline=timeline, folder=folder, notes=notes)
 
 
 def write_timeline(
-    timeline: otio.schema.Timeline, path: Path, *, folder: Path | None = None
-) -> None:
+    timeline: otio.schema.Timeline,
+    path: Path,
+    *,
+    folder: Path | None = None,
+    path_map: PathMap | None = None,
+) -> list[str]:
     """Writes a timeline in the format its suffix names, all or nothing.
+
+    Gives the names of the clips whose media a bundle lacks, because it is no file of this machine.
 
     Args:
         timeline: what to write.
         path: where; .otioz and .otiod take the movies along that are there.
         folder: where relative media lies; the folder of `path` when it is not said.
+        path_map: where the media to take along lies on this machine.
 
     Raises:
         OutputError: the folder cannot be written, or the format cannot carry the timeline.
@@ -130,10 +141,11 @@ def write_timeline(
         )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{suffix}")
     try:
-        _write(timeline, partial, path.suffix, folder or path.parent)
+        lacking = _write(timeline, partial, folder or path.parent, path_map or PathMap())
         if path.is_dir() and suffix == ".otiod":
             raise OutputError(f"{path} exists already; name another output")
         partial.replace(path)
+        return lacking
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -152,9 +164,12 @@ def _adapter(path: Path) -> str:
     return adapter
 
 
-def _read(path: Path, adapter: str, options: dict[str, Any]) -> Any:
+def _read(path: Path, adapter: str, *, text: str | None, **options: float) -> Any:
+    """What a file holds; `text` is told to the adapter instead of it."""
     try:
-        return otio.adapters.read_from_file(str(path), adapter_name=adapter, **options)
+        if text is not None:
+            return otio.adapters.read_from_string(text, adapter, **options)
+        return otio.adapters.read_from_file(str(path), adapter_name=adapter)
     except Exception as error:  # each OTIO adapter has its own errors
         raise TimelineError(
             f"{path} is not a timeline OpenTimelineIO can read ({_words(error)}); export it as "
@@ -200,34 +215,31 @@ def _wrapped(item: otio.core.Item) -> otio.schema.Timeline:
     return timeline
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    """Copies the media of a bundle into `folder`, no file outside it."""
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            media = [each for each in bundle.namelist() if each.startswith("media/")]
-            bundle.extractall(folder, media)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise TimelineError(f"cannot unpack the media of {path} to {folder} ({error})") from error
-
-
-def _write(timeline: otio.schema.Timeline, partial: Path, suffix: str, folder: Path) -> None:
-    adapter = _adapter(partial)
+def _write(
+    timeline: otio.schema.Timeline, partial: Path, folder: Path, paths: PathMap
+) -> list[str]:
+    adapter, suffix = _adapter(partial), partial.suffix
     if adapter == "otio_json":
         with partial.open("w", encoding="utf-8") as file:
             file.write(timeline.to_json_string(indent=4))
             file.flush()
             os.fsync(file.fileno())
-        return
+        return []
     options: dict[str, Any] = {}
-    if suffix.lower() in BUNDLES:
+    is_bundle = suffix in BUNDLES
+    if is_bundle:
         options["media_policy"] = (
             otio.adapters.file_bundle_utils.MediaReferencePolicy.MissingIfNotFile
         )
     try:
-        carried = with_urls(timeline, folder)
+        carried = with_urls(timeline, folder, paths if is_bundle else None)
         carried = in_list_time(carried) if adapter == "cmx_3600" else carried
-        otio.adapters.write_to_file(carried, str(partial), adapter_name=adapter, **options)
-    except OSError:
+        if adapter == "fcpx_xml":
+            partial.write_text(write_final_cut(carried), encoding="utf-8")
+        else:
+            otio.adapters.write_to_file(carried, str(partial), adapter_name=adapter, **options)
+        return clips_without_file(carried) if is_bundle else []
+    except (OSError, OutputError):
         raise
     except Exception as error:  # each OTIO adapter has its own errors
         raise OutputError(

@@ -101,7 +101,7 @@ def find_media(
         )
     if not reference.target_url:
         raise MissingMediaError("the clip's media reference is empty; relink it")
-    for path in _places(reference.target_url, timeline_folder, paths):
+    for path in places_of(reference.target_url, timeline_folder, paths):
         if path.is_file():
             is_picture = path.suffix.lower() in STILL_SUFFIXES
             return _still(path, clip) if is_picture else Movie(path=path.resolve())
@@ -169,7 +169,7 @@ def _sequence(
             "supported; number them one by one",
             reason="MEDIA_KIND_NOT_SUPPORTED",
         )
-    for folder in _places(reference.target_url_base, timeline_folder, paths):
+    for folder in places_of(reference.target_url_base, timeline_folder, paths):
         if folder.is_dir():
             there = _numbers(folder, reference)
             if there:
@@ -228,8 +228,8 @@ def _numbers(folder: Path, reference: otio.schema.ImageSequenceReference) -> set
     return {int(found[1]) for path in folder.iterdir() if (found := named.fullmatch(path.name))}
 
 
-def _places(target: str, timeline_folder: Path, paths: PathMap) -> list[Path]:
-    """Where the target may lie on this machine, the most likely first."""
+def places_of(target: str, timeline_folder: Path, paths: PathMap) -> list[Path]:
+    """Where a target may lie on this machine, the most likely first."""
     found = readings(target)
     mapped = [paths.here(reading) for reading in found]
     return [timeline_folder / reading for reading in (*mapped, *found)]

@@ -10,6 +10,7 @@ from math import ceil, floor
 import opentimelineio as otio
 
 from resolve_scripts.errors import ClipNotSupportedError
+from resolve_scripts.timeline.adapters.edl import guessed_rate, with_drop_frames
 from resolve_scripts.timeline.clip_edit import ClipEdit
 from resolve_scripts.timeline.mapping import Line, MediaFrames, Span, frame_at, frames_in, snapped
 from resolve_scripts.timeline.media import is_still
@@ -210,12 +211,7 @@ def _clock(clip: otio.schema.Clip, facts: MediaFacts | None) -> _Clock:
             reason="RANGE_EMPTY",
         )
     if available is None:
-        rate = facts.frame_rate if facts else exact_rate(source.duration.rate)
-        count = facts.frame_count if facts else None
-        start = frames_at(source.start_time, rate)
-        timecode = Fraction(facts.start_frame if facts else 0)
-        origin = timecode if start >= timecode else Fraction(0)
-        return _Clock(rate=rate, frame_count=count, source_start=start - origin, origin=origin)
+        return _clock_of_file(clip, source, facts)
     rate = exact_rate(available.duration.rate)
     count = floor(snapped(frames_at(available.duration, rate)))
     if facts is not None:
@@ -224,6 +220,43 @@ def _clock(clip: otio.schema.Clip, facts: MediaFacts | None) -> _Clock:
     start = _start_frame(source.start_time, available.start_time, rate)
     origin = frames_at(available.start_time, rate)
     return _Clock(rate=rate, frame_count=count, source_start=start, origin=origin)
+
+
+def _clock_of_file(
+    clip: otio.schema.Clip, source: otio.opentime.TimeRange, facts: MediaFacts | None
+) -> _Clock:
+    """The clock where the timeline does not say which frames the media has."""
+    if facts is None:
+        rate = exact_rate(source.duration.rate)
+        start = frames_at(source.start_time, rate)
+        return _Clock(rate=rate, frame_count=None, source_start=start, origin=Fraction(0))
+    time, timecode = source.start_time, Fraction(facts.start_frame)
+    said = exact_rate(time.rate)
+    is_near = abs(said / facts.frame_rate - 1) <= NTSC_RATIO
+    if not is_near:
+        _check_guess(clip, facts)
+    if ";" in facts.start_timecode:
+        time = with_drop_frames(clip, time, facts.frame_rate)
+    # 24 and 24000/1001 count the same frames; only others are converted by their seconds.
+    rate = said if is_near else facts.frame_rate
+    start = frames_at(time, rate)
+    start -= timecode if start >= timecode else 0
+    return _Clock(
+        rate=rate,
+        frame_count=facts.frame_count,
+        source_start=start,
+        origin=frames_at(source.start_time, rate) - start,
+    )
+
+
+def _check_guess(clip: otio.schema.Clip, facts: MediaFacts) -> None:
+    guess = guessed_rate(clip)
+    if guess is not None:
+        raise ClipNotSupportedError(
+            f"the EDL does not say its frame rate and was read at {guess:.6g} fps, but the media "
+            f"runs at {float(facts.frame_rate):.6g} fps; tell the rate of the list with --rate",
+            reason="FRAME_RATE_DIFFERS",
+        )
 
 
 def _start_frame(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +13,8 @@ from resolve_scripts.errors import ClipNotSupportedError
 from resolve_scripts.timeline.mapping import Line, Span
 from resolve_scripts.timeline.rates import exact_rate, seconds, spelled
 from resolve_scripts.timeline.retime import time_scalar
+
+EVEN = re.compile(r"([:;]00)*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +30,27 @@ class RecordClock:
         rate = float(exact_rate(self.rate))
         time = spelled(self.start_s + time_s, rate)
         try:
-            return str(otio.opentime.to_timecode(time, rate, self._drop_frame(rate)))
+            # None lets OpenTimelineIO drop frames where the rate has it.
+            drop = False if self.is_drop_frame is False else None
+            return str(otio.opentime.to_timecode(time, rate, drop))
         except ValueError:  # a rate without timecode, such as 12.5
             return f"{time.to_seconds():.3f} s"
 
-    def _drop_frame(self, rate: float) -> bool | None:
-        """None for drop frame where the rate has it, False for never.
+    @property
+    def is_drop_frame(self) -> bool | None:
+        """Whether the NLE shows drop-frame timecode; None when its start tells nothing.
 
-        Files do not say which one the NLE shows. Timelines start on a whole second, so where only
-        plain counting makes this one do so, that is meant.
+        Files do not say. Timelines start on a whole hour, minute or second, so the way of counting
+        that makes this one start more evenly is meant.
         """
+        rate = float(exact_rate(self.rate))
         start = spelled(self.start_s, rate)
-        labels = (str(otio.opentime.to_timecode(start, rate, drop)) for drop in (None, False))
-        dropped, plain = (label.endswith("00") for label in labels)
-        return False if plain and not dropped else None
+        try:
+            labels = [otio.opentime.to_timecode(start, rate, drop) for drop in (None, False)]
+        except ValueError:  # a rate without timecode
+            return None
+        dropped, plain = (len(label) - len(EVEN.sub("", label)) for label in labels)
+        return None if dropped == plain else dropped > plain
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,13 +49,14 @@ def read_sheet(path: Path) -> tuple[SheetRow, ...]:
     with the same keys for every row. Further columns are options of `via edit`, such as seed.
 
     Raises:
-        UsageError: the sheet is missing, cannot be read, or a row names neither clip nor range.
+        UsageError: the sheet is missing, cannot be read, or a row names neither clip nor range,
+            or has more cells than the header.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the sheet {path} ({error})") from error
-    rows = _toml_rows(text, path) if path.suffix.lower() == ".toml" else _csv_rows(text)
+    rows = _toml_rows(text, path) if path.suffix.lower() == ".toml" else _csv_rows(text, path)
     found = tuple(_row(number, values, path) for number, values in rows)
     if not found:
         raise UsageError(f"the sheet {path} holds no edit; see `via batch --help` for its columns")
@@ -116,7 +117,7 @@ def _row_places(
             yield place, part
 
 
-def _csv_rows(text: str) -> Iterable[tuple[int, dict[str, str]]]:
+def _csv_rows(text: str, path: Path) -> Iterable[tuple[int, dict[str, str]]]:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -126,6 +127,11 @@ def _csv_rows(text: str) -> Iterable[tuple[int, dict[str, str]]]:
             for key, value in values.items()
             if isinstance(key, str) and isinstance(value, str) and value.strip()
         }
+        if surplus := " ".join(values.get(None) or ()).strip():
+            raise UsageError(
+                f"row {reader.line_num} of {path} has more cells than the header has columns "
+                f'({surplus!r}); put a text that holds {delimiter!r} in quotes, "like, this"'
+            )
         if kept:
             yield reader.line_num, kept
 

@@ -7,6 +7,7 @@ import re
 import opentimelineio as otio
 
 NAME = re.compile(r"VIA(?: v(\d+))?(?: \(\d+\))?")
+ORIGINAL_KEY = "original_key"
 
 
 def is_via_track(track: otio.core.Composable) -> bool:
@@ -16,20 +17,36 @@ def is_via_track(track: otio.core.Composable) -> bool:
 
 def original_reference(clip: otio.schema.Clip) -> otio.core.MediaReference:
     """The media a clip was cut from: its active reference, unless that is a render of Via's."""
-    references, active = clip.media_references(), clip.active_media_reference_key
-    if NAME.fullmatch(active):
-        others = (each for key, each in references.items() if not NAME.fullmatch(key))
-        return next(others, clip.media_reference)
-    return clip.media_reference
+    return clip.media_references().get(original_key(clip), clip.media_reference)
+
+
+def original_key(clip: otio.schema.Clip) -> str:
+    """Key of the media a clip was cut from; what was active before the first render is noted."""
+    active = str(clip.active_media_reference_key)
+    if not NAME.fullmatch(active):
+        return active
+    others = [key for key in clip.media_references() if not NAME.fullmatch(key)]
+    told = _told(clip, ORIGINAL_KEY)
+    return told if isinstance(told, str) and told in others else next(iter(others), active)
 
 
 def next_version(timeline: otio.schema.Timeline) -> int:
-    """First version number that no track and no media reference of the timeline has, from 1."""
+    """First version number that no track, media reference or edit of the timeline has, from 1."""
     names = [track.name for track in timeline.tracks if is_via_track(track)]
+    numbers = [0]
     for clip in timeline.find_clips():
         names.extend(clip.media_references())
+        if isinstance(version := _told(clip, "version"), int):
+            numbers.append(version)
     found = (NAME.fullmatch(name) for name in names)
-    return max((int(each[1] or 1) for each in found if each), default=0) + 1
+    numbers.extend(int(each[1] or 1) for each in found if each)
+    return max(numbers) + 1
+
+
+def _told(clip: otio.schema.Clip, key: str) -> object:
+    """What the record of a clip's edit says."""
+    record = clip.metadata.get("via")
+    return record.get(key) if hasattr(record, "get") else None
 
 
 def reference_key(version: int) -> str:

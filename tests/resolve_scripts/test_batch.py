@@ -176,6 +176,21 @@ def test_the_file_decides_when_it_differs_from_the_timeline(
         (["SingleClip.otio", "--instruction", "x", "-o", "none/out.otio"], "no folder"),
         (["SingleClip.otio", "--instruction", "x", "-o", "Gap.otio"], "--force"),
         (["SingleClip.otio", "--instruction", "x", "-o", "SingleClip.otio", "--force"], "itself"),
+        (
+            ["SingleClip.otio", "--instruction", "x", "-o", "sub/../SingleClip.otio", "--force"],
+            "itself",
+        ),
+        (["SingleClip.otio", "--instruction", "x", "-o", "link.otio", "--force"], "itself"),
+        (["SingleClip.otio", "--instruction", "x", "-o", "SingleClip.xml", "--force"], "itself"),
+        (["SingleClip.otio", "--instruction", "x", "--report", "SingleClip.otio"], "itself"),
+        (["SingleClip.otio", "--instruction", "x", "--report", "sub/../link.otio"], "itself"),
+        (["SingleClip.otio", "--instruction", "x", "-o", "o.otio", "--report", "o.otio"], "too"),
+        (
+            ["SingleClip.otio", "-o", "o.otio", "--report", "o_report.json", "--instruction", "x"],
+            "too",
+        ),
+        (["SingleClip.otio", "--sheet", "edits.csv", "--report", "edits.csv"], "sheet itself"),
+        (["o_report.json", "--instruction", "x", "-o", "o.otio"], "timeline itself"),
         (["SingleClip.otio", "--instruction", "x", "--report", "none/r.json"], "no folder"),
         (["SingleClip.otio", "--instruction", ""], "instruction is empty"),
     ],
@@ -183,10 +198,14 @@ def test_the_file_decides_when_it_differs_from_the_timeline(
 def test_wrong_input_is_refused_before_any_job(
     via: Via, fake: FakeServer, cuts: Path, arguments: list[str], words: str
 ) -> None:
-    before = {path: path.read_bytes() for path in cuts.iterdir()}
+    (cuts / "sub").mkdir()
+    (cuts / "link.otio").symlink_to(cuts / "SingleClip.otio")
+    (cuts / "edits.csv").write_text("clip,instruction\n*,x\n")
+    shutil.copy(cuts / "SingleClip.otio", cuts / "o_report.json")
+    before = {path: path.read_bytes() for path in cuts.iterdir() if path.is_file()}
     with chdir(cuts):
         done = via("batch", *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
-    assert {path: path.read_bytes() for path in cuts.iterdir()} == before
+    assert {path: path.read_bytes() for path in cuts.iterdir() if path.is_file()} == before
     assert fake.jobs == {}

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,30 @@ def test_media_inside_a_bundle_is_edited_and_stays_linked(
     assert {Path(url).is_relative_to(bundle.parent) for url in urls} == {True}
 
 
+def test_a_bundle_is_unpacked_once_and_its_renders_are_kept(
+    via: Via, fake: FakeServer, cut: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "sent" / "cut.otioz"
+    bundle.parent.mkdir()
+    timeline = read(cut)
+    for clip in timeline.tracks[0]:
+        clip.media_reference.target_url = (cut.parent / MOVIE).as_uri()
+    otio.adapters.write_to_file(timeline, str(bundle))
+    plan = via("batch", bundle, "--instruction", "x", "--dry-run")
+    assert "made already" not in plan.stdout
+    assert list(bundle.parent.iterdir()) == [bundle]
+    batch(via, bundle, "--instruction", "x")
+    unpacked = bundle.parent / "cut_via" / "media" / MOVIE
+    before = unpacked.stat()
+    assert states(batch(via, bundle, "--instruction", "x")) == ["kept"] * 4
+    assert via("batch", bundle, "--instruction", "x", "--dry-run").stdout.count("made already") == 4
+    assert unpacked.stat().st_mtime_ns == before.st_mtime_ns
+    data = unpacked.read_bytes()
+    unpacked.write_bytes(bytes(len(data)))
+    batch(via, bundle, "--instruction", "x")
+    assert unpacked.read_bytes() == data
+
+
 def test_pictures_are_sent_to_a_server_that_cannot_read_them(
     via: Via, fake: FakeServer, shared_media: Path, tmp_path: Path
 ) -> None:
@@ -290,6 +315,59 @@ def test_pictures_are_sent_to_a_server_that_cannot_read_them(
     sent = fake.uploads[pictures.upload_id]
     paths = sorted((shared_media / "tlrender" / "Seq").glob("*.jpg"))
     assert sent == b"".join(path.read_bytes() for path in paths)
+
+
+def pictures_cut(folder: Path, numbers: Iterable[int]) -> Path:
+    """A clip of the pictures 1041 to 1060, of 1001 to 1100 that the timeline counts."""
+    (folder / "seq").mkdir()
+    for number in numbers:
+        (folder / "seq" / f"p.{number}.png").touch()
+    media = otio.schema.ImageSequenceReference("seq/", "p.", ".png", 1001, 1, 24, 4)
+    media.available_range = time_range(1001, 100)
+    timeline = otio.schema.Timeline("pictures")
+    clip = otio.schema.Clip("shot", media, time_range(1041, 20))
+    timeline.tracks.append(otio.schema.Track("V1", [clip]))
+    otio.adapters.write_to_file(timeline, str(folder / "pictures.otio"))
+    return folder / "pictures.otio"
+
+
+@pytest.mark.parametrize(
+    ("there", "frames"),
+    [
+        (range(1001, 1101), [30, 70]),
+        (range(1041, 1061), [40, 60]),
+        ([*range(1001, 1034), *range(1036, 1066), *range(1067, 1101)], [35, 65]),
+        ([*range(1001, 1041), *range(1042, 1101)], None),
+    ],
+)
+def test_handles_end_where_pictures_are_missing(
+    via: Via, tmp_path: Path, there: Iterable[int], frames: list[int] | None
+) -> None:
+    path = pictures_cut(tmp_path, there)
+    options = ["--instruction", "x", "--handles", "10"]
+    report = batch(via, path, *options, code=0 if frames else 1)
+    (told,) = report["clips"]
+    if frames is None:
+        assert told["error"]["reason"] == "MEDIA_NOT_FOUND"
+        return
+    assert told["media_frames"] == frames
+    assert ("its handles end where pictures are missing" in told["notes"]) == (frames != [30, 70])
+    (edit,) = read(Path(report["timeline"])).tracks[1].find_clips()
+    assert edit.available_range().duration.value == frames[1] - frames[0]
+    assert edit.source_range.clamped(edit.available_range()) == edit.source_range
+
+
+@pytest.mark.parametrize("speed", [2.0, -1.0])
+def test_a_timeline_retimed_as_a_whole_takes_edits_in_place_only(
+    via: Via, fake: FakeServer, cut: Path, speed: float
+) -> None:
+    timeline = read(cut)
+    timeline.tracks.effects.append(otio.schema.LinearTimeWarp(time_scalar=speed))
+    otio.adapters.write_to_file(timeline, str(cut))
+    refused = batch(via, cut, "--instruction", "x", code=1)
+    assert {clip["error"]["reason"] for clip in refused["clips"]} == {"RETIME_NOT_SUPPORTED"}
+    assert fake.jobs == {}
+    assert batch(via, cut, "--instruction", "x", "--place", "replace")["clips_done"] > 0
 
 
 def test_long_names_of_any_language_make_files(via: Via, fake: FakeServer, cut: Path) -> None:

@@ -11,7 +11,7 @@ import opentimelineio as otio
 from resolve_scripts.timeline.conform.trim import trimmed
 from resolve_scripts.timeline.paths import PathMap
 from resolve_scripts.timeline.record import duration_s
-from resolve_scripts.timeline.versions import reference_key
+from resolve_scripts.timeline.versions import ORIGINAL_KEY, original_key, reference_key
 from resolve_scripts.timeline.via_clip import PlacedEdit, own_time, source_time, via_reference
 
 
@@ -49,7 +49,7 @@ def with_edits_in_place(
         if edits[0].edit.part is None:
             _take(clip, edits[0], how)
         else:
-            _take_parts(clip, sorted(edits, key=lambda one: one.need.span.start_s), how)
+            _take_parts(clip, edits, how)
     return result
 
 
@@ -57,27 +57,29 @@ def _take(clip: otio.schema.Clip, one: PlacedEdit, how: InPlace) -> None:
     """Gives a clip, or the part of one, its render."""
     target = how.paths.there(one.rendered)
     clip.source_range = clip.trimmed_range()  # of the original, whatever the render holds
+    record = one.record
     if how.keeps_original:
         key = reference_key(how.version)
+        record = {**record, ORIGINAL_KEY: original_key(clip)}
         references = clip.media_references()
         references[key] = via_reference(one, source_time(one), target)
         clip.set_media_references(references, key)
     else:
         time = own_time(one, for_resolve=how.for_resolve)
-        clip.media_reference = via_reference(one, time, target)
+        # Alone: the source range from now on counts in the render.
+        render = via_reference(one, time, target)
+        clip.set_media_references({clip.DEFAULT_MEDIA_KEY: render}, clip.DEFAULT_MEDIA_KEY)
         clip.source_range = time.of_source(clip.source_range)
-    clip.metadata["via"] = one.record
+    clip.metadata["via"] = record
 
 
 def _take_parts(clip: otio.schema.Clip, edits: Sequence[PlacedEdit], how: InPlace) -> None:
     """Cuts a clip where its edited parts begin and end."""
-    local = edits[0].edit.place.local
     length = duration_s(clip)
     pieces: list[otio.core.Item] = []
     done = Fraction(0)
-    for one in edits:
-        ends = sorted(local.at(each) for each in (one.need.span.start_s, one.need.span.end_s))
-        start, end = max(ends[0], Fraction(0)), min(ends[1], length)
+    for low, high, one in sorted(map(_local_ends, edits), key=lambda each: each[0]):
+        start, end = max(low, Fraction(0)), min(high, length)
         if start > done:
             pieces.append(trimmed(clip, done, start))
         piece = trimmed(clip, start, end)
@@ -87,6 +89,13 @@ def _take_parts(clip: otio.schema.Clip, edits: Sequence[PlacedEdit], how: InPlac
     if done < length:
         pieces.append(trimmed(clip, done, length))
     _put(clip, pieces)
+
+
+def _local_ends(one: PlacedEdit) -> tuple[Fraction, Fraction, PlacedEdit]:
+    """Where an edit starts and ends in its clip, which may lie in something that runs backwards."""
+    local, span = one.edit.place.local, one.need.span
+    low, high = sorted((local.at(span.start_s), local.at(span.end_s)))
+    return low, high, one
 
 
 def _put(clip: otio.schema.Clip, pieces: Sequence[otio.core.Item]) -> None:

@@ -9,7 +9,7 @@ import opentimelineio as otio
 
 from resolve_scripts.timeline.conform.dissolves import Run, add_dissolve, dissolves_of
 from resolve_scripts.timeline.paths import PathMap
-from resolve_scripts.timeline.rates import spelled
+from resolve_scripts.timeline.rates import seconds, spelled
 from resolve_scripts.timeline.record import clip_places
 from resolve_scripts.timeline.versions import track_name
 from resolve_scripts.timeline.via_clip import PlacedEdit, own_time, via_clip
@@ -32,8 +32,10 @@ def with_via_tracks(
     """
     result = timeline.deepcopy()
     runs = _runs(timeline, placed, paths, for_resolve=for_resolve)
+    trim = timeline.tracks.source_range
+    hidden_s = seconds(trim.start_time) if trim else Fraction(0)
     for number, layer in enumerate(_layers(runs)):
-        track = _track(layer)
+        track = _track(layer, hidden_s)
         track.name = track_name(version, number)
         track.metadata["via"] = {"version": version}
         result.tracks.append(track)
@@ -95,10 +97,10 @@ def _layers(runs: Iterable[Run]) -> list[list[Run]]:
     return layers
 
 
-def _track(runs: Iterable[Run]) -> otio.schema.Track:
-    """A video track with every item at its record time."""
+def _track(runs: Iterable[Run], hidden_s: Fraction) -> otio.schema.Track:
+    """A video track with every item at its record time, before which the stack trims `hidden_s`."""
     track = otio.schema.Track(kind=otio.schema.TrackKind.Video)
-    end_s = Fraction(0)
+    end_s = -hidden_s
     for run in sorted(runs, key=lambda each: each.span.start_s):
         for span, item in run.pieces:
             if span.start_s > end_s:

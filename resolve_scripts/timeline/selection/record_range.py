@@ -18,8 +18,9 @@ TIMECODES = re.compile(rf"{TIMECODE}\s*[:-]\s*{TIMECODE}")
 def record_span(text: str, clock: RecordClock) -> Span:
     """The record time that "TC:TC" means, the second the first one after the range.
 
-    Timecodes are those the NLE shows: they count from the timeline's start timecode. Two plain
-    numbers are record frames from 0 at the start of the timeline.
+    Timecodes are those the NLE shows: they count from the timeline's start timecode, and ":" before
+    the frames is as good as ";" where that one drops frames. Two plain numbers are record frames
+    from 0 at the start of the timeline.
 
     Raises:
         UsageError: it is no such range, holds no frame, or lies before the timeline's start.
@@ -46,8 +47,9 @@ def record_span(text: str, clock: RecordClock) -> Span:
 
 def _since_start(timecode: str, clock: RecordClock) -> Fraction:
     rate = exact_rate(clock.rate)
+    label = f"{timecode[:8]};{timecode[9:]}" if clock.is_drop_frame else timecode
     try:
-        time_s = timecode_frames(timecode, rate) / rate - clock.start_s
+        time_s = timecode_frames(label, rate) / rate - clock.start_s
     except ValueError as error:
         raise UsageError(
             f"{timecode} is no timecode at {float(rate):.6g} fps ({error})", reason="RANGE_INVALID"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import opentimelineio as otio
 import pytest
@@ -19,6 +20,7 @@ from resolve_scripts.errors import (
 from resolve_scripts.timeline.formats import read_timeline, write_timeline
 from resolve_scripts.timeline.media import Movie, find_media
 from resolve_scripts.timeline.need import needed_media
+from resolve_scripts.timeline.paths import path_map
 from resolve_scripts.timeline.place import PlaceMode, place
 from resolve_scripts.timeline.select import Wanted, select
 from tests.resolve_scripts.timelines import placed_edits, read, time_range
@@ -111,20 +113,30 @@ def test_speeds_the_edl_adapter_drops_are_told(tmp_path: Path) -> None:
     assert found == ["RETIME_NOT_SUPPORTED", 24, "RETIME_NOT_SUPPORTED", 1]
 
 
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        # Of the two clips of that name, the one that is retimed.
+        ("IMG_0687", [("IMG_0687", 3600)]),
+        # All that a retimed compound shows.
+        ("compound_clip_1", [("IMG_0233", 2400), ("IMG_0268", 2891)]),
+    ],
+)
 def test_retimes_the_fcpxml_adapter_drops_are_refused(
-    shared_timelines: Path, tmp_path: Path
+    shared_timelines: Path, tmp_path: Path, name: str, refused: list[tuple[str, int]]
 ) -> None:
-    text = (shared_timelines / "fcpxml" / "fcpx_example.fcpxml").read_text()
-    remap = '<timeMap><timept time="0s" value="0s"/><timept time="4s" value="8s"/></timeMap>'
-    where = text.index(">", text.index('<asset-clip name="IMG_0857"')) + 1
-    slash = text[where - 2] == "/"
-    head = text[: where - 2] + ">" if slash else text[:where]
-    tail = "</asset-clip>" if slash else ""
-    (tmp_path / "retimed.fcpxml").write_text(head + remap + tail + text[where:])
+    root = ElementTree.parse(shared_timelines / "fcpxml" / "fcpx_example.fcpxml").getroot()
+    spine = next(root.iter("project")).find("sequence/spine")
+    assert spine is not None
+    element = next(each for each in spine if each.get("name") == name)
+    element.insert(0, ElementTree.fromstring('<timeMap><timept time="0s" value="0s"/></timeMap>'))
+    ElementTree.ElementTree(root).write(tmp_path / "retimed.fcpxml")
     timeline = read_timeline(tmp_path / "retimed.fcpxml", name="OpenTimeline_Project").timeline
     edits = select(timeline, EVERYTHING).edits
-    refused = {edit.clip.name for edit in edits if edit.place.problem is not None}
-    assert refused == {"IMG_0857"}
+    problems = [edit for edit in edits if edit.place.problem is not None]
+    assert [
+        (edit.clip.name, edit.span.frames(edit.place.record_rate)[0]) for edit in problems
+    ] == refused
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,39 @@ def test_a_timeline_comes_back_from_every_format_that_carries_it(
     media = find_media(edits[0].clip, folder)
     assert isinstance(media, Movie)
     assert media.path.read_bytes() == movie.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".otioz", ".otiod"])
+def test_a_bundle_takes_mapped_media_along_and_names_what_it_lacks(
+    tmp_path: Path, suffix: str
+) -> None:
+    here = tmp_path / "media"
+    (here / "renders").mkdir(parents=True)
+    timeline = otio.schema.Timeline()
+    clips = []
+    for name in ("a", "b", "gone"):
+        media = otio.schema.ExternalReference(rf"D:\media\{name}.mov", time_range(0, 50))
+        clips.append(otio.schema.Clip(name, media, time_range(0, 10)))
+        if name != "gone":
+            (here / f"{name}.mov").write_text(name)
+    timeline.tracks.append(otio.schema.Track("V1", clips))
+    placed = placed_edits(timeline)[:1]
+    object.__setattr__(placed[0], "rendered", here / "renders" / "a_via.mov")
+    placed[0].rendered.write_text("render")
+    paths = path_map([rf"D:\media={here}"])
+    out = tmp_path / f"out{suffix}"
+    result = place(timeline, placed, path_map=paths)
+    assert write_timeline(result, out, path_map=paths) == ["gone"]
+    found = read_timeline(out, unpack_to=tmp_path / "unpacked")
+    texts = []
+    for clip in found.timeline.find_clips():
+        if clip.name == "gone":
+            assert isinstance(clip.media_reference, otio.schema.MissingReference)
+            continue
+        media = find_media(clip, found.folder)
+        assert isinstance(media, Movie)
+        texts.append(media.path.read_text())
+    assert texts == ["a", "b", "render"]
 
 
 def test_one_clip_alone_is_a_timeline(shared_timelines: Path) -> None:

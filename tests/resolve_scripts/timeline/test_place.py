@@ -18,6 +18,7 @@ from resolve_scripts.timeline.need import MediaFacts
 from resolve_scripts.timeline.paths import path_map
 from resolve_scripts.timeline.place import PlaceMode, check_places, place
 from resolve_scripts.timeline.select import Wanted
+from resolve_scripts.timeline.versions import original_reference
 from tests.resolve_scripts.timelines import marked, placed_edits, read, time_range, video_clips
 
 REAL_TIMELINES = [
@@ -281,6 +282,39 @@ def test_a_fade_goes_along_without_a_neighbour(shared_timelines: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [PlaceMode.REFERENCE, PlaceMode.REPLACE])
+def test_parts_of_a_clip_that_runs_backwards_in_a_nest_are_cut_in_its_own_order(
+    mode: PlaceMode,
+) -> None:
+    timeline = shot()
+    nest = otio.schema.Track("nest", [timeline.tracks[0][0].deepcopy()])
+    nest.effects.append(otio.schema.LinearTimeWarp(time_scalar=-1.0))
+    timeline.tracks[0][:] = [nest]
+    wanted = Wanted(instruction="x", ranges=("4:8", "20:30"))
+    result = place(timeline, placed_edits(timeline, wanted), mode=mode)
+    pieces = list(result.tracks[0][0])
+    # Backwards, record frames 4:8 are 32:36 of 40 from the clip's start, and 20:30 are 10:20.
+    assert [
+        (place_on_timeline(each).start_time.value, each.duration().value) for each in pieces
+    ] == [(0, 10), (10, 10), (20, 12), (32, 4), (36, 4)]
+    assert ["via" in each.metadata for each in pieces] == [False, True, False, True, False]
+
+
+@given(hidden=st.integers(0, 30), seen=st.integers(10, 60), rate=st.sampled_from([24.0, 29.97]))
+def test_a_trimmed_stack_of_tracks_keeps_every_place(hidden: int, seen: int, rate: float) -> None:
+    timeline = cut([[(3, 20), (0, 15), (5, 40)], [(10, 30)]], rate)
+    timeline.tracks.source_range = time_range(hidden, seen, rate)
+    placed = placed_edits(timeline)
+    result = place(timeline, placed)
+    for edit in via_clips(result):
+        (one,) = [each for each in placed if each.record["job"] == edit.metadata["via"]["job"]]
+        whole, trim = place_on_timeline(one.edit.clip), timeline.tracks.source_range
+        start = max(whole.start_time, trim.start_time)
+        end = min(whole.end_time_exclusive(), trim.end_time_exclusive())
+        assert place_on_timeline(edit).start_time.almost_equal(start, 1e-6)
+        assert place_on_timeline(edit).end_time_exclusive().almost_equal(end, 1e-6)
+
+
+@pytest.mark.parametrize("mode", [PlaceMode.REFERENCE, PlaceMode.REPLACE])
 def test_part_of_a_clip_is_cut_out_of_it(mode: PlaceMode) -> None:
     timeline = shot()
     clip = timeline.tracks[0][0]
@@ -314,6 +348,36 @@ def test_an_edit_of_an_edited_clip_reads_its_original() -> None:
     once = place(timeline, placed_edits(timeline), mode=PlaceMode.REFERENCE)
     (again,) = placed_edits(once)
     assert (again.need.frames.start_frame, again.need.frames.frame_count) == (100, 40)
+
+
+def test_the_media_that_was_active_stays_the_original() -> None:
+    timeline = shot()
+    (clip,) = timeline.find_clips()
+    proxy = otio.schema.ExternalReference("/proxy.mov", time_range(86400, 1000))
+    full = otio.schema.ExternalReference("/full.mov", time_range(86400, 1000))
+    clip.set_media_references({"DEFAULT_MEDIA": proxy, "full": full}, "full")
+    once = place(timeline, placed_edits(timeline), mode=PlaceMode.REFERENCE)
+    twice = place(once, placed_edits(once), mode=PlaceMode.REFERENCE)
+    for each in (once, twice):
+        (edited,) = each.find_clips()
+        assert original_reference(edited).target_url == "/full.mov"
+
+
+def test_a_replaced_clip_has_its_render_alone() -> None:
+    timeline = shot()
+    once = place(timeline, placed_edits(timeline), mode=PlaceMode.REFERENCE)
+    twice = place(once, placed_edits(once), mode=PlaceMode.REPLACE)
+    (clip,) = twice.find_clips()
+    assert list(clip.media_references()) == ["DEFAULT_MEDIA"]
+    (third,) = placed_edits(twice)
+    assert clip.metadata["via"]["version"] == 2
+    (last,) = place(twice, [third], mode=PlaceMode.REPLACE).find_clips()
+    assert last.metadata["via"]["version"] == 3
+    assert original_reference(clip).target_url == "/renders/00_via_v001.mov"
+    # OpenTimelineIO's own reading of the one range in the other.
+    start = clip.source_range.start_time - clip.available_range().start_time
+    assert third.need.frames.start_frame == start.value == 0
+    assert third.need.frames.frame_count == clip.source_range.duration.value == 40
 
 
 def test_tracks_stack_and_are_not_edited_again(shared_media: Path) -> None:

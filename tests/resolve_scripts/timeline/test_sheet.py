@@ -7,6 +7,8 @@ from pathlib import Path
 
 import opentimelineio as otio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resolve_scripts.errors import UsageError
 from resolve_scripts.timeline.clip_edit import Selection
@@ -86,6 +88,14 @@ def test_rows_become_edits(cut: otio.schema.Timeline, tmp_path: Path, name: str,
     ]
 
 
+def test_empty_cells_beyond_the_header_mean_nothing(
+    cut: otio.schema.Timeline, tmp_path: Path
+) -> None:
+    (tmp_path / "edits.csv").write_text("clip,instruction\nover,make it night,, \n")
+    (edit,) = selected(cut, tmp_path / "edits.csv").edits
+    assert edit.instruction == "make it night"
+
+
 def test_rows_that_mean_nothing_are_named_by_their_number(
     cut: otio.schema.Timeline, tmp_path: Path
 ) -> None:
@@ -116,6 +126,8 @@ def test_rows_that_mean_nothing_are_named_by_their_number(
     [
         ("edits.csv", "clip,instruction\n", "holds no edit"),
         ("edits.csv", "instruction\nmake it night\n", "row 2 .* neither clip nor range"),
+        ("edits.csv", "clip,instruction\na,x\nb,make it night, with rain\n", "row 3 .*quotes"),
+        ("edits.csv", "clip;instruction\na;x;;rain\n", "row 2 .*'rain'"),
         ("edits.csv", "clip\n\xff", "cannot read"),
         ("edits.toml", "[[edit]\n", "no TOML"),
         ("edits.toml", "edit = 3\n", r"\[\[edit\]\]"),
@@ -147,6 +159,37 @@ def test_record_ranges_are_read(text: str, rate: float, frames: range) -> None:
     clock = RecordClock(rate=rate, start_s=seconds(hour))
     assert record_span(text, clock).frames(exact_rate(rate)) == frames
     assert clock.timecode(Fraction(0)) == ("01:00:00;00" if rate == 29.97 else "01:00:00:00")
+
+
+@given(
+    nominal=st.sampled_from([30, 60]),
+    is_dropping=st.booleans(),
+    start_hour=st.integers(1, 22),
+    start=st.integers(0, 200_000),
+    count=st.integers(1, 200_000),
+)
+def test_a_range_of_the_nles_own_labels_names_its_frames(
+    *, nominal: int, is_dropping: bool, start_hour: int, start: int, count: int
+) -> None:
+    """OpenTimelineIO labels the frames; the range is written with ":" throughout."""
+    rate = Fraction(nominal * 1000, 1001)
+    hour = f"{start_hour:02d}:00:00{';' if is_dropping else ':'}00"
+    first = otio.opentime.from_timecode(hour, float(rate))
+
+    def label(frame: int) -> str:
+        time = first + otio.opentime.RationalTime(frame, float(rate))
+        return otio.opentime.to_timecode(time, float(rate), is_dropping).replace(";", ":")
+
+    clock = RecordClock(rate=float(rate), start_s=seconds(first))
+    span = record_span(f"{label(start)}:{label(start + count)}", clock)
+    assert span.frames(rate) == range(start, start + count)
+
+
+def test_labels_count_as_they_are_written_where_the_start_tells_nothing() -> None:
+    clock = RecordClock(rate=29.97, start_s=Fraction(0))
+    rate = exact_rate(29.97)
+    assert record_span("00:01:00:00:00:01:00:10", clock).frames(rate) == range(1800, 1810)
+    assert record_span("00:01:00;02:00:01:00;12", clock).frames(rate) == range(1800, 1810)
 
 
 @pytest.mark.parametrize(
