@@ -34,16 +34,22 @@ class MediaDesk:
             if shares_disk
             else ()
         )
-        self._sources: dict[Path | ImageSequence, media_pb2.MediaSource] = {}
+        self._sources: dict[
+            tuple[Path | ImageSequence, tuple[int, int] | None], media_pb2.MediaSource
+        ] = {}
 
     def source(self, media: Path | Movie | ImageSequence) -> media_pb2.MediaSource:
-        """How the server knows media of this machine: a file, absolute, or numbered pictures."""
-        key = media.path if isinstance(media, Movie) else media
+        """How the server knows media of this machine: a file, absolute, or numbered pictures.
+
+        A file that has changed since it was sent is sent again.
+        """
+        named = media.path if isinstance(media, Movie) else media
+        key = (named, _stamp(named) if isinstance(named, Path) else None)
         if key not in self._sources:
-            if isinstance(key, Path):
-                self._sources[key] = self._file_source(key)
+            if isinstance(named, Path):
+                self._sources[key] = self._file_source(named)
             else:
-                self._sources[key] = self._sequence_source(key)
+                self._sources[key] = self._sequence_source(named)
         return self._sources[key]
 
     def reads(self, path: Path) -> bool:
@@ -73,6 +79,15 @@ class MediaDesk:
             there = [path for path in paths if path.is_file()]
             message.upload_id = upload_media(self._client, *there)
         return media_pb2.MediaSource(sequence=message)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes with a file's content; None where there is none to look at."""
+    try:
+        found = path.stat()
+    except OSError:  # said where the file is read
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def upload_media(client: ViaClient, *paths: Path) -> str:

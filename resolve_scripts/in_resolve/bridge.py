@@ -27,6 +27,9 @@ from resolve_scripts.in_resolve.messages import (
 )
 
 LOOK_AROUND_S = 1.0
+TAKEN_BACK = BridgeError(
+    "the call was taken back before its turn came", next_step="ask again", reason="CANCELLED"
+)
 
 
 class Partner(Protocol):
@@ -56,7 +59,11 @@ class Inbox:
 
     def is_cancelled(self, request_id: int) -> bool:
         """Whether a running call is wanted no longer."""
-        return self.is_over.is_set() or request_id in self._cancelled
+        return self.is_over.is_set() or self.is_taken_back(request_id)
+
+    def is_taken_back(self, request_id: int) -> bool:
+        """Whether nobody waits for a call any more."""
+        return request_id in self._cancelled
 
     def _read(self) -> None:
         try:
@@ -129,6 +136,8 @@ def serve(
         elif asked.call == "close":
             partner.send(result_line(asked.id, {}))
             return _closed(partner, "the panel asked for it")
+        elif inbox.is_taken_back(asked.id):
+            is_heard = partner.send(error_line(asked.id, TAKEN_BACK))
         else:
             host = _host_of(asked, inbox, partner, sleep, say)
             is_heard = partner.send(_answer_line(resolve, asked, host))

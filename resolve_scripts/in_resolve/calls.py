@@ -65,6 +65,7 @@ def _export_clip(resolve: Any, arguments: dict[str, Any], host: Host) -> dict[st
         clip_id=_text(arguments, "id"),
         folder=Path(_text(arguments, "folder")),
         frame_range=_range(arguments, "frame_range"),
+        anchor_frame=_anchor(arguments),
         handles_frames=_frames(arguments, "handles_frames", 0),
         route=_choice(arguments, "route", ROUTES, "auto"),
         host=host,
@@ -94,6 +95,7 @@ def _place_clip(resolve: Any, arguments: dict[str, Any], _host: Host) -> dict[st
             version=_frames(tags, "version", 1),
             clip_id=clip_id,
         ),
+        anchor_frame=_anchor(arguments),
     )
     return place_clip(resolve, placement)
 
@@ -146,6 +148,12 @@ def _frames(
     if not least <= value < 2**53:
         raise _invalid(f"{name} is {value}, out of its range")
     return value
+
+
+def _anchor(arguments: dict[str, Any]) -> int | None:
+    """Where a clip's media begins, which may lie before the timeline's frame 0."""
+    is_told = arguments.get("anchor_frame") is not None
+    return _frames(arguments, "anchor_frame", least=1 - 2**53) if is_told else None
 
 
 def _range(arguments: dict[str, Any], name: str) -> tuple[int, int] | None:

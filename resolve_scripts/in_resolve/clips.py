@@ -12,7 +12,7 @@ from typing import Any
 from resolve_scripts.in_resolve.coordinates import media_range, overlap, rate_of
 from resolve_scripts.in_resolve.errors import ClipRefusedError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline
-from resolve_scripts.in_resolve.resolve_api import read_all
+from resolve_scripts.in_resolve.resolve_api import can, read_all
 
 PLACE_METHODS = (
     "GetUniqueId",
@@ -54,6 +54,11 @@ class Clip:
     def place(self) -> tuple[int, int]:
         """Its half-open range on the timeline."""
         return self.start_frame, self.end_frame_exclusive
+
+    @property
+    def anchor_frame(self) -> int:
+        """Where its media would begin: moves with the clip and with a slip, not with a trim."""
+        return self.start_frame - self.left_offset
 
     @property
     def frame_count(self) -> int:
@@ -134,6 +139,14 @@ def without_transitions(clips: list[Clip]) -> list[Clip]:
     ]
 
 
+def is_enabled(clip: Clip) -> bool:
+    """Whether the editor has not switched the clip off."""
+    if not can(clip.item, "GetClipEnabled"):
+        return True
+    told = clip.item.GetClipEnabled()
+    return told is None or bool(told)
+
+
 def find_clip(opened: OpenTimeline, unique_id: str) -> Clip:
     """The clip with Resolve's unique id.
 
@@ -147,6 +160,32 @@ def find_clip(opened: OpenTimeline, unique_id: str) -> Clip:
         "the clip is no longer on the current timeline",
         next_step="open the timeline it lies on, or let Via look for clips again",
         reason="CLIP_NOT_FOUND",
+    )
+
+
+def range_now(
+    clip: Clip, frame_range: tuple[int, int], anchor_frame: int | None, *, next_step: str
+) -> tuple[int, int]:
+    """Where the pictures that lay at `frame_range` lie now, after the clip was perhaps moved.
+
+    Args:
+        clip: as it lies now.
+        frame_range: absolute timeline frames as they were.
+        anchor_frame: the clip's own at that time; None where nobody kept it.
+        next_step: what to do when they are gone.
+
+    Raises:
+        ClipRefusedError: the clip does not show all of them any more.
+    """
+    shift = 0 if anchor_frame is None else clip.anchor_frame - anchor_frame
+    start, end = frame_range[0] + shift, frame_range[1] + shift
+    if clip.start_frame <= start and end <= clip.end_frame_exclusive:
+        return start, end
+    raise ClipRefusedError(
+        f"{clip.name or 'the clip'} was moved, trimmed or slipped meanwhile and no longer shows "
+        "the frames this was made from",
+        next_step=next_step,
+        reason="CLIP_CHANGED",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from resolve_scripts.in_resolve.errors import ExportError
 from resolve_scripts.in_resolve.resolve_api import OPEN_DIALOG_STEP, can, whole
 
 KNOWN_PRESETS = ("ProRes 422 HQ", "H.264 Master", "YouTube - 1080p", "YouTube 1080p")
+# With a name of its own each time: one that a crash left behind would refuse the next.
 KEPT_PRESET = "VIA keeps your Deliver settings"
 # Format and beginnings of codec ids, best first; ids stay the same in every language and version.
 CODECS = (
@@ -31,13 +33,14 @@ def kept_render_settings(project: Any) -> Iterator[None]:
     """Puts format, codec and mode back, and, where a preset can keep them, all other settings."""
     mode = project.GetCurrentRenderMode()
     before = project.GetCurrentRenderFormatAndCodec() or {}
-    is_kept = can(project, "DeleteRenderPreset") and project.SaveAsNewRenderPreset(KEPT_PRESET)
+    name = f"{KEPT_PRESET} {uuid.uuid4().hex[:6]}"
+    is_kept = can(project, "DeleteRenderPreset") and project.SaveAsNewRenderPreset(name)
     try:
         yield
     finally:
         if is_kept:
-            project.LoadRenderPreset(KEPT_PRESET)
-            project.DeleteRenderPreset(KEPT_PRESET)
+            project.LoadRenderPreset(name)
+            project.DeleteRenderPreset(name)
         if before.get("format") and before.get("codec"):
             project.SetCurrentRenderFormatAndCodec(before["format"], before["codec"])
         if mode is not None:

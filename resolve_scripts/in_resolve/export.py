@@ -6,7 +6,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from resolve_scripts.in_resolve.clips import Clip, Media, find_clip, media_frames, media_of
+from resolve_scripts.in_resolve.clips import (
+    Clip,
+    Media,
+    find_clip,
+    media_frames,
+    media_of,
+    range_now,
+)
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import ClipRefusedError, ExportError
 from resolve_scripts.in_resolve.host import Host
@@ -16,6 +23,7 @@ from resolve_scripts.in_resolve.render import render_range
 from resolve_scripts.in_resolve.resolve_api import ask
 from resolve_scripts.in_resolve.routes import check_editable, is_retimed, route_of
 
+LOOK_AGAIN_STEP = "let Via look for clips again, then edit the clip as it is now"
 ROUTES = ("auto", "media", "render")
 PAGES_WITH_PLAYHEAD = ("cut", "edit", "color", "fairlight", "deliver")
 
@@ -26,6 +34,7 @@ def export_clip(
     clip_id: str,
     folder: Path,
     frame_range: tuple[int, int] | None,
+    anchor_frame: int | None,
     handles_frames: int,
     route: str,
     host: Host,
@@ -39,6 +48,8 @@ def export_clip(
     clip = find_clip(opened, clip_id)
     media = media_of(clip)
     check_editable(clip, media)
+    if frame_range is not None and anchor_frame is not None:
+        frame_range = range_now(clip, frame_range, anchor_frame, next_step=LOOK_AGAIN_STEP)
     wanted = _with_handles(clip, frame_range, handles_frames)
     way = route_of(clip, media, opened.frame_rate).way if route == "auto" else route
     if way == "media":
@@ -104,7 +115,7 @@ def _with_handles(
 def _from_media(
     opened: OpenTimeline, clip: Clip, media: Media, wanted: tuple[int, int]
 ) -> dict[str, Any]:
-    if is_retimed(clip, media):
+    if is_retimed(clip, media, opened.frame_rate):
         raise ClipRefusedError(
             f"the speed of {clip.name} is changed, so its media file has other frames",
             next_step="let Resolve render it instead of reading its source",

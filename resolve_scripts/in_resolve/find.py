@@ -11,7 +11,7 @@ from resolve_scripts.in_resolve.clips import Clip, all_clips
 from resolve_scripts.in_resolve.coordinates import marked_range, overlap
 from resolve_scripts.in_resolve.errors import FeatureMissingError, MessageError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline
-from resolve_scripts.in_resolve.resolve_api import can
+from resolve_scripts.in_resolve.resolve_api import can, read_all
 from resolve_scripts.in_resolve.via_tracks import is_via_track
 
 MARKER_PREFIX = re.compile(r"\s*via:", re.IGNORECASE)
@@ -107,13 +107,17 @@ _WAYS = {
 
 
 def _sources(opened: OpenTimeline) -> list[Clip]:
-    """Clips of the tracks that are switched on, results of Via aside."""
+    """Clips that are switched on, on tracks that are, results of Via aside."""
     asleep = {
         index
         for index in opened.tracks()
         if is_via_track(opened, index) or not opened.timeline.GetIsTrackEnabled("video", index)
     }
-    return [clip for clip in all_clips(opened) if clip.track_index not in asleep]
+    clips = [clip for clip in all_clips(opened) if clip.track_index not in asleep]
+    if not clips or not can(clips[0].item, "GetClipEnabled"):
+        return clips
+    told = read_all([clip.item for clip in clips], ("GetClipEnabled",))
+    return [clip for clip, (is_on,) in zip(clips, told) if is_on is None or is_on]
 
 
 def _top_at(opened: OpenTimeline, frame: int | None) -> list[Found]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from resolve_scripts.in_resolve.resolve_api import can
+from resolve_scripts.in_resolve.resolve_api import can, whole
 
 
 @contextmanager
@@ -64,7 +64,17 @@ def kept_marks(timeline: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        timeline.ClearMarkInOut("all")
-        for kind, marks in before.items():
-            if "in" in marks and "out" in marks:
-                timeline.SetMarkInOut(marks["in"], marks["out"], kind)
+        if (timeline.GetMarkInOut() or {}) != before:
+            timeline.ClearMarkInOut("all")
+            for kind, marks in before.items():
+                if marks:
+                    _set_marks(timeline, marks, kind)
+
+
+def _set_marks(timeline: Any, marks: dict[str, Any], kind: str) -> None:
+    """Sets marks again; in place of one that was not set, the timeline's end says the same."""
+    out = marks.get("out")
+    if out is None:
+        end = whole(timeline.GetEndFrame(), "where the timeline ends")
+        out = end - whole(timeline.GetStartFrame(), "where the timeline starts") - 1
+    timeline.SetMarkInOut(round(marks.get("in", 0)), round(out), kind)

@@ -58,6 +58,7 @@ def _place_shown(opened: OpenTimeline, one: Found, track: str) -> dict[str, Any]
         "track_name": track,
         "start_frame": clip.start_frame,
         "end_frame_exclusive": clip.end_frame_exclusive,
+        "anchor_frame": clip.anchor_frame,
         "frame_range": list(one.frame_range),
         "start_timecode": opened.timecode_at(one.frame_range[0]),
     }
@@ -66,7 +67,7 @@ def _place_shown(opened: OpenTimeline, one: Found, track: str) -> dict[str, Any]
 def _media_shown(opened: OpenTimeline, one: Found) -> dict[str, Any]:
     clip, media = one.clip, media_of(one.clip)
     frames = None
-    if not is_retimed(clip, media):
+    if not is_retimed(clip, media, opened.frame_rate):
         frames = media_frames(clip, media, one.frame_range, opened.frame_rate)
     route = route_of(clip, media, opened.frame_rate) if clip.pool_item is not None else None
     return {

@@ -25,36 +25,46 @@ describe {}
 
 list_clips {by: "auto"|"selection"|"marks"|"playhead"|"color"|"markers", color?}
     -> {by, clips: [{id, name, track_index, track_name, start_frame, end_frame_exclusive,
-        frame_range, start_timecode, media_path, media_frame_range, media_frame_rate,
-        route: "media"|"render", route_reason, refusal, instruction, takes, versions}]}
+        anchor_frame, frame_range, start_timecode, media_path, media_frame_range,
+        media_frame_rate, route: "media"|"render", route_reason, refusal, instruction, takes,
+        versions}]}
         `by` is the way that was used in the end. `frame_range` is the part to edit: the clip, or
-        what of it lies between the marks. `media_frame_range` counts from the file's first picture
-        at the media's own rate and covers `frame_range`; null where one file does not show it, as
-        with a changed speed. `instruction` is the text of a "VIA:"
+        what of it lies between the marks. `anchor_frame` is where the clip's media would begin; it
+        may be negative, and says later how far the clip was moved. `media_frame_range` counts from
+        the file's first picture at the media's own rate and covers `frame_range`; null where one
+        file does not show it, as with a changed speed. `instruction` is the text of a "VIA:"
         marker. `versions` are results that lie on the timeline already:
         [{job, instruction, seed, version, item_id, take_index, is_shown}].
 
-export_clip {id, folder, frame_range?, handles_frames?, route?: "auto"|"media"|"render"}
+export_clip {id, folder, frame_range?, anchor_frame?, handles_frames?,
+             route?: "auto"|"media"|"render"}
     -> {route, path, file_start_frame, frame_count, first_frame, frame_rate}
         Pictures `file_start_frame` … `+ frame_count` of the file at `path` are the timeline frames
         from `first_frame` on (handles included, as far as there is media for them). With route
         "media" and a media rate unlike the timeline's, `frame_count` counts media pictures.
+        With `anchor_frame`, `frame_range` is where the pictures lay when that was told; they are
+        read where they lie now, and CLIP_CHANGED says that the clip no longer shows them.
 
 export_still {frame, folder} -> {path}
     A PNG of what the viewer shows at a frame, for a thumbnail.
 
-place_clip {id, path, record_start_frame, frame_count, file_start_frame?,
+place_clip {id, path, record_start_frame, frame_count, anchor_frame?, file_start_frame?,
             route?, as: "track"|"new_track"|"take",
             tags: {job, instruction, seed, version}}
     -> {track_index, track_name, start_frame, end_frame_exclusive, item_id, take_index, note}
-        `frame_count` is the length on the timeline. "track" uses the track VIA above the clip (a
-        further one where an earlier version lies), "take" adds to the earlier version's takes.
-        `route` is the way the pictures left; after "media" the result gets the clip's input colour
-        space.
+        `frame_count` is the length on the timeline. With `anchor_frame`, `record_start_frame` is
+        the place when that was told: the result follows its clip to where it lies now. A clip that
+        does not show these frames any more is refused with CLIP_CHANGED. "track" uses the track VIA
+        above the clip, a further one where an earlier version lies or something else lies between,
+        and a result of the same job that lies there already is told again; "take" adds to the
+        earlier version's takes. `note` says what a person should know, such as what the result
+        hides. `route` is the way the pictures left; after "media" the result gets the clip's
+        input colour space.
 
 focus {frame} -> {}            moves the playhead
 say {message} -> {}            writes into Resolve's console
-cancel {id} -> {}              stops a running export; that one is answered with CANCELLED
+cancel {id} -> {}              stops a running export, or takes back a call that still waits; that
+                               one is answered with CANCELLED
 close {} -> {}                 the bridge ends
 
 Started for `VIA - repeat last edit on selection`, the workstation process gets `--repeat` besides

@@ -20,6 +20,7 @@ class Placement:
         way: "track", "new_track" or "take".
         is_source_colour: whether its pictures are in the clip's own input colour space.
         tags: how it came about.
+        anchor_frame: the clip's own when `record_start_frame` was told; None when it is not known.
     """
 
     clip_id: str
@@ -30,6 +31,7 @@ class Placement:
     way: str
     is_source_colour: bool
     tags: Tags
+    anchor_frame: int | None = None
 
     @property
     def place(self) -> tuple[int, int]:

@@ -28,10 +28,16 @@ PLAIN_PROPERTIES = {
     "Opacity": (100.0,),
     "Distortion": (0.0,),
 }
+ZOOMS = ("ZoomX", "ZoomY")
+# Mirrored or enlarged, a picture still fills the frame.
+STILL_FULL = (*ZOOMS, "FlipX", "FlipY")
+BLENDING = "CompositeMode"
 # Only Resolve develops these.
 RAW_SUFFIXES = (".braw", ".r3d", ".ari", ".arx", ".crm", ".rmf", ".dng", ".nev", ".x3f")
-# Rounding of offsets at unlike rates looks like a speed change of a frame or two.
-SPEED_SLACK_FRAMES = 2
+# Less than a frame from end to end is no other speed; what Resolve rounds stays below it.
+SPEED_SLACK_FRAMES = 0.9
+# At unlike rates Resolve rounds to whole pictures, and may leave out the last one.
+UNLIKE_RATES_SLACK_PICTURES = 1.1
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,11 @@ def check_editable(clip: Clip, media: Media) -> None:
 
 def route_of(clip: Clip, media: Media, timeline_rate: Fraction) -> Route:
     """The way that gives the editor what the viewer shows at this clip."""
-    why = _unreadable_file(media) or _other_rate(media, timeline_rate) or _changed(clip, media)
+    why = (
+        _unreadable_file(media)
+        or _other_rate(media, timeline_rate)
+        or _changed(clip, media, timeline_rate)
+    )
     return Route("render", why) if why else Route("media", "it shows its media file as it is")
 
 
@@ -94,9 +104,9 @@ def _other_rate(media: Media, timeline_rate: Fraction) -> str | None:
     return f"its media and the timeline run at different rates ({rates})"
 
 
-def _changed(clip: Clip, media: Media) -> str | None:
+def _changed(clip: Clip, media: Media, timeline_rate: Fraction) -> str | None:
     """Why the viewer shows something else than the file."""
-    if is_retimed(clip, media):
+    if is_retimed(clip, media, timeline_rate):
         return "its speed is changed"
     if _is_transformed(clip.item):
         return "it is moved, scaled, cropped or flipped"
@@ -107,21 +117,42 @@ def _changed(clip: Clip, media: Media) -> str | None:
     return "it is graded" if _is_graded(clip.item) else None
 
 
-def is_retimed(clip: Clip, media: Media) -> bool:
+def is_retimed(clip: Clip, media: Media, timeline_rate: Fraction) -> bool:
     """Whether it shows its media faster, slower or backwards."""
     if can(clip.item, "GetSpeed"):
         speed = clip.item.GetSpeed()
         if isinstance(speed, (int, float)) and not isinstance(speed, bool):
             return float(speed) not in (1.0, 100.0)
+    if media.frame_rate is None:
+        return False
+    slack = _speed_slack(media.frame_rate, timeline_rate)
     if can(clip.item, "GetSourceStartTime"):
         start, end = clip.item.GetSourceStartTime(), clip.item.GetSourceEndTime()
-        if start is not None and end is not None and media.frame_rate is not None:
-            shown = abs(float(end) - float(start)) * float(media.frame_rate)
-            return abs(shown - clip.frame_count) > SPEED_SLACK_FRAMES
+        if start is not None and end is not None:
+            shown = (float(end) - float(start)) * float(timeline_rate)
+            return abs(shown - clip.frame_count) > slack
     if media.frame_count is None:
         return False
     known = clip.left_offset + clip.frame_count + clip.right_offset
-    return abs(known - media.frame_count) > SPEED_SLACK_FRAMES
+    return abs(known - media.frame_count * timeline_rate / media.frame_rate) > slack
+
+
+def _speed_slack(media_rate: Fraction, timeline_rate: Fraction) -> float:
+    """Timeline frames that a clip at its own speed may seem too long or too short."""
+    if media_rate == timeline_rate:
+        return SPEED_SLACK_FRAMES
+    return UNLIKE_RATES_SLACK_PICTURES * max(1.0, float(timeline_rate / media_rate))
+
+
+def lets_through(item: Any) -> bool:
+    """Whether the tracks below may be seen beside a clip or through it."""
+    properties = item.GetProperty()
+    if not isinstance(properties, dict):
+        return False
+    told = {name: _number(properties.get(name)) for name in (*PLAIN_PROPERTIES, BLENDING)}
+    is_small = any((told[name] or 1.0) < 1 for name in ZOOMS)
+    changed = (name for name, plain in PLAIN_PROPERTIES.items() if told[name] not in (None, *plain))
+    return is_small or bool(told[BLENDING]) or any(name not in STILL_FULL for name in changed)
 
 
 def _is_transformed(item: Any) -> bool:

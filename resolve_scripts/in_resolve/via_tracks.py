@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from resolve_scripts.in_resolve.clips import Clip, clips_on
+from resolve_scripts.in_resolve.clips import Clip, clips_on, without_transitions
 from resolve_scripts.in_resolve.coordinates import overlap
 from resolve_scripts.in_resolve.errors import PlaceError
 from resolve_scripts.in_resolve.open_timeline import OpenTimeline
@@ -88,7 +88,8 @@ def free_via_track(
 ) -> int:
     """Index of an unlocked VIA track above the clip that is free over `place`; added when needed.
 
-    Earlier versions of the clip keep their place; the next one goes on a further track.
+    Earlier versions of the clip keep their place; the next one goes on a further track. What the
+    editor laid over the clip stays above the result where this build can insert tracks.
 
     Raises:
         PlaceError: the track is locked, or something of the editor's lies there.
@@ -97,6 +98,8 @@ def free_via_track(
         for index in opened.tracks():
             if index <= source.track_index or not is_via_track(opened, index):
                 continue
+            if _inserts_tracks(opened) and covered_clips(opened, source, index, place):
+                break
             check_unlocked(opened, index)
             in_the_way = [clip for clip in clips_on(opened, index) if overlap(clip.place, place)]
             if not in_the_way:
@@ -105,6 +108,15 @@ def free_via_track(
             if foreign:
                 raise _occupied(opened, index, foreign[0])
     return _added_track(opened, source)
+
+
+def covered_clips(
+    opened: OpenTimeline, source: Clip, index: int, place: tuple[int, int]
+) -> list[Clip]:
+    """What of the editor's lies over `place` between the clip and a track above it."""
+    between = range(source.track_index + 1, index)
+    clips = [clip for each in between for clip in without_transitions(clips_on(opened, each))]
+    return [clip for clip in clips if overlap(clip.place, place) and not _versions_in(clip)]
 
 
 def check_unlocked(opened: OpenTimeline, index: int) -> None:
@@ -140,7 +152,7 @@ def _added_track(opened: OpenTimeline, source: Clip) -> int:
     wanted = source.track_index + 1
     while wanted <= before and is_via_track(opened, wanted):
         wanted += 1
-    if wanted <= before and version(opened.resolve) >= INSERTS_TRACKS_SINCE:
+    if wanted <= before and _inserts_tracks(opened):
         timeline.AddTrack("video", {"index": wanted})
     else:
         timeline.AddTrack("video")
@@ -154,6 +166,10 @@ def _added_track(opened: OpenTimeline, source: Clip) -> int:
     index = wanted if _is_blank(opened, wanted) and wanted <= before else before + 1
     timeline.SetTrackName("video", index, name)
     return index
+
+
+def _inserts_tracks(opened: OpenTimeline) -> bool:
+    return version(opened.resolve) >= INSERTS_TRACKS_SINCE
 
 
 def _is_blank(opened: OpenTimeline, index: int) -> bool:

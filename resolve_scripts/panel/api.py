@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -79,7 +81,11 @@ def _start_server(panel: Panel, _request: Request, _values: Values) -> Any:
 
 
 def _find_clips(panel: Panel, _request: Request, values: Values) -> Any:
-    panel.clips.find(text(values, "by", "auto"), text(values, "color", ""))
+    # The grade may have changed since, and results may have been taken off.
+    panel.materials.forget_rendered()
+    placed = panel.placing.placed()
+    found = panel.clips.find(text(values, "by", "auto"), text(values, "color", ""))
+    panel.placing.note_missing(placed, found)
     return _clips(panel)
 
 
@@ -122,7 +128,7 @@ def _render(panel: Panel, request: Request, _values: Values) -> Any:
 
 def _preview(panel: Panel, request: Request, values: Values) -> Any:
     draft = read_draft(values.get("draft"))
-    draft.settings()
+    panel.looking.check(draft)
     material = panel.materials.get(_clip(panel, request), ungraded=draft.ungraded)
     first = material.frame_range[0] if material.frame_range else 0
     frame = values.get("frame")
@@ -132,7 +138,7 @@ def _preview(panel: Panel, request: Request, values: Values) -> Any:
 
 def _roots(panel: Panel, request: Request, values: Values) -> Any:
     draft = read_draft(values.get("draft"))
-    draft.settings()
+    panel.looking.check(draft)
     material = panel.materials.get(_clip(panel, request), ungraded=draft.ungraded)
     return {"candidates": panel.looking.roots(material, draft, request.state.left)}
 
@@ -198,27 +204,38 @@ def _forget(panel: Panel, request: Request, _values: Values) -> Any:
 def _matte_taker(panel: Panel) -> Callable[[Request], Any]:
     async def take(request: Request) -> Response:
         name = Path(request.path_params["name"])
-        suffix = name.suffix if re.fullmatch(r"\.\w{1,8}", name.suffix) else ""
-        path = panel.mattes_folder / f"{file_stem(name.stem)}{suffix}"
+        partial = panel.mattes_folder / f".{uuid.uuid4().hex}.partial"
         try:
-            await _received(request, path)
+            digest = await _received(request, partial)
+            path = panel.mattes_folder / _matte_name(name, digest)
+            partial.replace(path)
         except (OSError, ViaClientError) as error:
-            path.unlink(missing_ok=True)
             return refused(ViaClientError(f"the matte could not be kept ({error})"))
+        finally:
+            partial.unlink(missing_ok=True)
         return JSONResponse({"path": str(path)})
 
     return take
 
 
-async def _received(request: Request, path: Path) -> None:
+def _matte_name(name: Path, digest: str) -> str:
+    """A name that no other matte has: those of many shots are called the same."""
+    suffix = name.suffix if re.fullmatch(r"\.\w{1,8}", name.suffix) else ""
+    return f"{file_stem(name.stem)}-{digest[:12]}{suffix}"
+
+
+async def _received(request: Request, path: Path) -> str:
+    """Writes what the page sends; the digest of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
+    size, digest = 0, hashlib.sha256()
     with path.open("wb") as file:
         async for piece in request.stream():
             size += len(piece)
             if size > MAX_MATTE_BYTES:
                 raise UsageError("it is larger than 8 GiB")
+            digest.update(piece)
             await run_in_threadpool(file.write, piece)
+    return digest.hexdigest()
 
 
 def _clips(panel: Panel) -> Values:

@@ -1,7 +1,7 @@
 """The workstation's end of the line to the bridge inside Resolve: requests out, answers in.
 
 Messages are JSON objects, one a line. The bridge serves one request at a time, in order, on
-Resolve's main thread; a request may wait behind a long one.
+Resolve's main thread; a request may wait behind a long one, and its own time begins after that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,6 +18,9 @@ from typing import Any, Protocol
 from resolve_scripts.errors import ResolveClosedError, ResolveRefusedError
 
 QUICK_DEADLINE_S = 60.0
+LOOK_EVERY_S = 1.0
+# Why a call failed that got no answer in its time; Resolve may be busy and answer the next.
+SILENT = "RESOLVE_SILENT"
 RENDER_DEADLINE_S = 4 * 3600.0
 
 
@@ -55,6 +59,9 @@ class BridgeLink:
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
         self._on_percent: dict[int, Callable[[int], None] | None] = {}
+        self._long: set[int] = set()
+        # Numbers go up in the order in which the bridge serves them.
+        self._in_order = threading.Lock()
         self._closed = threading.Event()
         threading.Thread(target=self._read, name="bridge", daemon=True).start()
 
@@ -81,26 +88,63 @@ class BridgeLink:
             ResolveRefusedError: it could not do it; the reason, words and next step are its own.
             ResolveClosedError: it is gone.
         """
-        number, answer = next(self._ids), Future[Any]()
-        with self._lock:
-            if not self.is_open:
-                raise closed()
-            self._waiting[number], self._on_percent[number] = answer, on_percent
-        request = {"id": number, "call": name, "arguments": dict(arguments or {})}
+        answer = Future[Any]()
+        is_long = deadline_s > QUICK_DEADLINE_S
+        with self._in_order:
+            number = self._register(answer, on_percent, is_long=is_long)
+            is_sent = self._is_sent(number, name, arguments or {})
         try:
-            self._send(json.dumps(request).encode() + b"\n")
-            return answer.result(deadline_s)
-        except TimeoutError as error:
-            raise ResolveRefusedError(
-                f"Resolve has not answered for {deadline_s:g} seconds",
-                reason="RESOLVE_SILENT",
-                next_step="look whether a dialog is open in Resolve, close it and try again",
-            ) from error
-        except OSError as error:
-            raise closed() from error
+            if not is_sent:
+                raise closed()
+            return self._answer_to(number, answer, deadline_s)
         finally:
             self._waiting.pop(number, None)
             self._on_percent.pop(number, None)
+            self._long.discard(number)
+
+    def _register(
+        self,
+        answer: Future[Any],
+        on_percent: Callable[[int], None] | None,
+        *,
+        is_long: bool,
+    ) -> int:
+        with self._lock:
+            if not self.is_open:
+                raise closed()
+            number = next(self._ids)
+            self._waiting[number], self._on_percent[number] = answer, on_percent
+            if is_long:
+                self._long.add(number)
+            return number
+
+    def _is_sent(self, number: int, name: str, arguments: Mapping[str, object]) -> bool:
+        request = {"id": number, "call": name, "arguments": dict(arguments)}
+        try:
+            self._send(json.dumps(request).encode() + b"\n")
+        except (OSError, ValueError):  # the pipe is broken, or closed on this side
+            return False
+        return True
+
+    def _answer_to(self, number: int, answer: Future[Any], deadline_s: float) -> Any:
+        """The answer; what the bridge does before the call's turn does not count as silence."""
+        end = time.monotonic() + deadline_s
+        while True:
+            left = end - time.monotonic()
+            with suppress(TimeoutError):
+                return answer.result(max(0.0, min(left, LOOK_EVERY_S)))
+            if any(earlier < number for earlier in tuple(self._long)):
+                end = time.monotonic() + deadline_s
+            elif left <= LOOK_EVERY_S:
+                break
+        # What is not begun yet shall not be done when nobody expects it any more.
+        with self._in_order:
+            self._is_sent(next(self._ids), "cancel", {"id": number})
+        raise ResolveRefusedError(
+            f"Resolve has not answered for {deadline_s:g} seconds",
+            reason=SILENT,
+            next_step="look whether a dialog is open in Resolve, close it and try again",
+        )
 
     def _read(self) -> None:
         with suppress(OSError, ValueError):

@@ -62,6 +62,7 @@ class FoundClip:
     track_name: str = ""
     start_frame: int
     end_frame_exclusive: int
+    anchor_frame: int | None = None
     frame_range: Frames | None = None
     media_path: Path | None = None
     media_frame_range: Frames | None = None
@@ -75,7 +76,10 @@ class FoundClip:
 
 @dataclass(frozen=True, kw_only=True)
 class Spot:
-    """Where a clip lies: an absolute half-open range of a timeline's frames."""
+    """Where a clip lies: an absolute half-open range of a timeline's frames.
+
+    `anchor_frame` is where its media would begin; None in books of earlier versions.
+    """
 
     project: str
     timeline: str
@@ -83,6 +87,7 @@ class Spot:
     start_frame: int
     end_frame_exclusive: int
     label: str
+    anchor_frame: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +101,7 @@ class Clip:
         route: whether the file is read as it is, or Resolve renders what it shows first.
         spot: where it lies on a timeline; None for a file.
         version_count: edits of it that lie on the timeline already.
+        placed_jobs: the server's names of their jobs.
     """
 
     id: str
@@ -109,6 +115,7 @@ class Clip:
     spot: Spot | None = None
     takes: int = 0
     version_count: int = 0
+    placed_jobs: tuple[str, ...] = ()
 
     @property
     def has_own_media(self) -> bool:
@@ -175,6 +182,7 @@ def _clip(found: FoundClip, timeline: Timeline) -> Clip:
         start_frame=first,
         end_frame_exclusive=last,
         label=f"{timeline.timecode(first)} – {timeline.timecode(last)}",
+        anchor_frame=found.anchor_frame,
     )
     return Clip(
         id=found.id,
@@ -188,6 +196,7 @@ def _clip(found: FoundClip, timeline: Timeline) -> Clip:
         spot=spot,
         takes=found.takes,
         version_count=len(found.versions),
+        placed_jobs=tuple(str(version.get("job")) for version in found.versions),
     )
 
 

@@ -34,8 +34,7 @@ class Editing:
         Raises:
             ViaClientError: it cannot be done; the message says why.
         """
-        # What is wrong with the words is told before Resolve renders for minutes.
-        draft.settings()
+        self.looking.check(draft)
         material = self.materials.get(clip, ungraded=draft.ungraded)
         edit = self._queue(clip, draft, material, wish)
         remember(self.state_folder, draft)

@@ -12,7 +12,7 @@ from via.v1 import job_service_pb2
 
 from resolve_scripts.client import ENDED_STATES, OPEN_STATES
 from resolve_scripts.errors import NotKnownError, ServerUnreachableError, ViaClientError
-from resolve_scripts.panel.bridge_link import Bridge
+from resolve_scripts.panel.bridge_link import SILENT, Bridge
 from resolve_scripts.panel.edit_book import EditBook, PanelEdit
 from resolve_scripts.panel.placing import Placing
 from resolve_scripts.panel.server_link import ServerLink
@@ -124,7 +124,7 @@ class Keeper:
         return (
             edit.wish is not None
             and edit.placed is None
-            and edit.problem is None
+            and (edit.problem is None or edit.problem.reason == SILENT)
             and edit.id not in self._on_its_way
             and not self.is_left_over(edit)
             and job is not None

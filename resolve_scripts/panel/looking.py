@@ -12,7 +12,7 @@ from via.v1 import edit_pb2, job_service_pb2, media_pb2
 
 from resolve_scripts.edit_clip import check_instruction
 from resolve_scripts.edit_message import edit_spec
-from resolve_scripts.edit_settings import check_settings
+from resolve_scripts.edit_settings import EditSettings, check_settings
 from resolve_scripts.panel.clips import Clip
 from resolve_scripts.panel.draft import EditDraft
 from resolve_scripts.panel.edit_book import Material, PanelEdit
@@ -156,16 +156,23 @@ class Looking:
         Raises:
             ViaClientError: the edit says nothing to do, or a file it names is missing.
         """
-        check_instruction(draft.instruction)
-        settings = draft.settings()
-        check_settings(settings)
         return edit_spec(
             self.server.desk,
             material.path,
             draft.instruction.strip(),
-            settings,
+            _checked_settings(draft),
             frame_range=material.frame_range,
         )
+
+    def check(self, draft: EditDraft) -> None:
+        """Refuses what would fail anyhow, before Resolve renders for minutes.
+
+        Raises:
+            ViaClientError: the edit says nothing to do, a file it names is missing, or no server
+                answers.
+        """
+        _checked_settings(draft)
+        self.server.client.server_info()
 
     def _picture(self, source: media_pb2.MediaSource, frame: int, side_px: int) -> bytes:
         request = job_service_pb2.ReadFrameRequest(source=source, frame=frame, max_side_px=side_px)
@@ -173,6 +180,13 @@ class Looking:
 
     def _read(self, request: job_service_pb2.ReadFrameRequest) -> job_service_pb2.ReadFrameResponse:
         return self.server.client.read_frame(request)
+
+
+def _checked_settings(draft: EditDraft) -> EditSettings:
+    check_instruction(draft.instruction)
+    settings = draft.settings()
+    check_settings(settings)
+    return settings
 
 
 def clip_material(materials: Materials, clip: Clip, *, ungraded: bool = False) -> Material | None:

@@ -18,7 +18,7 @@ KEPT_S = 24 * 3600.0
 
 
 class Materials:
-    """Finds the file for each clip; what Resolve rendered once is used again.
+    """Finds the file for each clip; what Resolve rendered is used until clips are looked for again.
 
     Args:
         bridge: Resolve; None without it.
@@ -64,6 +64,10 @@ class Materials:
                     found = self._rendered[_place(clip)] = self._render(clip)
             return found
 
+    def forget_rendered(self) -> None:
+        """Lets Resolve render anew from now on; edits keep the files they were begun with."""
+        self._rendered = {}
+
     def clean(self, used: set[Path], *, now_s: float) -> None:
         """Removes what Resolve rendered for edits that are remembered no more."""
         for path in self._folder.glob("*"):
@@ -83,6 +87,7 @@ class Materials:
                 "id": clip.id,
                 "folder": str(self._folder),
                 "frame_range": [clip.spot.start_frame, clip.spot.end_frame_exclusive],
+                "anchor_frame": clip.spot.anchor_frame,
                 "route": "render",
             },
             deadline_s=RENDER_DEADLINE_S,
@@ -107,4 +112,4 @@ class Materials:
 
 def _place(clip: Clip) -> tuple[object, ...]:
     """What is equal as long as the same pictures are meant."""
-    return (*clip.shot, clip.spot)
+    return (*clip.shot, clip.spot, clip.media, clip.frame_range)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from resolve_scripts.errors import (
 )
 from resolve_scripts.outputs import check_writable, file_stem, make_folder, next_version
 from resolve_scripts.panel.bridge_link import Bridge, closed
-from resolve_scripts.panel.clips import read_timeline
+from resolve_scripts.panel.clips import Clip, read_timeline
 from resolve_scripts.panel.edit_book import EditBook, PanelEdit, Placed, Way
 from resolve_scripts.panel.problems import problem_of
 from resolve_scripts.panel.server_link import ServerLink
@@ -62,6 +62,18 @@ class Placing:
         """
         with self.lock, self._noted(edit):
             return self._placed(self._fetched(edit), way)
+
+    def placed(self) -> tuple[PanelEdit, ...]:
+        """The edits whose results lie on a timeline, as far as is known."""
+        return tuple(edit for edit in self.book.all() if edit.placed is not None)
+
+    def note_missing(self, placed: tuple[PanelEdit, ...], found: Iterable[Clip]) -> None:
+        """Offers those edits to be placed again that a clip found after them does not have."""
+        on_timeline = {clip.shot: clip.placed_jobs for clip in found if clip.spot is not None}
+        for edit in placed:
+            if edit.job not in on_timeline.get(edit.clip.shot, (edit.job,)):
+                # Whoever took it off wants to be asked.
+                self.book.change(edit, placed=None, wish=None)
 
     def _fetched(self, edit: PanelEdit) -> PanelEdit:
         if edit.result is not None and edit.result.is_file():
@@ -111,6 +123,9 @@ class Placing:
                 "path": str(edit.result),
                 "record_start_frame": spot.start_frame,
                 "frame_count": spot.end_frame_exclusive - spot.start_frame,
+                "anchor_frame": spot.anchor_frame,
+                # Pictures of the media file are in the clip's own colour space.
+                "route": "media" if edit.material.path == edit.clip.media else "render",
                 "as": way,
                 "tags": {
                     "job": edit.job,

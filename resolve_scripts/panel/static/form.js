@@ -112,8 +112,17 @@ export class Form {
   async takeMatte() {
     const [file] = $("matte-file").files;
     if (!file) return;
-    const { path } = await sendFile(`/api/mattes/${encodeURIComponent(file.name)}`, file);
-    $("matte").value = path;
+    this.say(null);
+    try {
+      const { path } = await sendFile(`/api/mattes/${encodeURIComponent(file.name)}`, file);
+      $("matte").value = path;
+    } catch (problem) {
+      // An earlier matte must not stand in for it.
+      $("matte").value = "";
+      this.say(problem);
+    }
+    // The same file can be chosen again, as after it was made anew.
+    $("matte-file").value = "";
     this.onChange();
   }
 

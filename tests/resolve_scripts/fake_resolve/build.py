@@ -119,7 +119,7 @@ def _item(timeline: TimelineApi, clip: ClipAt, pool_item: PoolItemApi | None) ->
         id_=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{timeline.GetName()} {clip}")),
     )
     item.properties |= clip.properties
-    item.color = clip.color
+    item.color, item.is_enabled = clip.color, clip.is_enabled
     item.graph = GraphApi(is_graded=clip.is_graded)
     item.has_fusion_comp = clip.has_fusion_comp
     for at, name in clip.markers.items():

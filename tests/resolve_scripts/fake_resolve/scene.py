@@ -39,6 +39,7 @@ class ClipAt:
     markers: dict[str, str] = field(default_factory=dict)
     properties: dict[str, float] = field(default_factory=dict)
     is_selected: bool = False
+    is_enabled: bool = True
     is_graded: bool = False
     has_fusion_comp: bool = False
     media_rate: str | None = None

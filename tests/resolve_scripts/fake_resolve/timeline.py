@@ -503,7 +503,7 @@ def _copied(item: ItemApi, timeline: TimelineApi) -> ItemApi:
         speed=item.speed,
         name=item.name,
     )
-    copy.properties = dict(item.properties)
+    copy.properties, copy.is_enabled = dict(item.properties), item.is_enabled
     return copy
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ json_values = st.recursive(
 )
 NAMES = (
     "by color id frame folder path frame_range as tags route record_start_frame frame_count "
-    "handles_frames message"
+    "handles_frames message anchor_frame"
 )
 arguments = st.dictionaries(
     st.sampled_from(NAMES.split(" ")),
@@ -60,6 +61,7 @@ likely = {
         "id": ids,
         "folder": paths,
         "frame_range": ranges | st.none(),
+        "anchor_frame": frames | st.none(),
         "handles_frames": frames,
         "route": st.sampled_from(["auto", "media", "render"]),
     },
@@ -69,6 +71,7 @@ likely = {
         "path": paths,
         "record_start_frame": frames,
         "frame_count": frames,
+        "anchor_frame": frames | st.none(),
         "as": st.sampled_from(WAYS),
     },
     "focus": {"frame": frames},
@@ -165,6 +168,31 @@ def test_a_running_export_tells_its_progress_and_can_be_cancelled(
     assert answered["error"]["reason"] == "CANCELLED"
     assert fake.project.running is None
     assert list(fake.project.jobs) == []
+
+
+def test_a_call_that_is_taken_back_before_its_turn_is_not_carried_out() -> None:
+    fake = build(SCENE)
+    are_all_read = threading.Event()
+
+    class Lines(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            line = super().readline(size)
+            if not line:
+                are_all_read.set()
+            return line
+
+    calls = [
+        {"id": 1, "call": "say", "arguments": {"message": "busy"}},
+        {"id": 2, "call": "focus", "arguments": {"frame": 86410}},
+        {"id": 3, "call": "cancel", "arguments": {"id": 2}},
+    ]
+    stream = Lines(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
+    partner = Kept()
+    serve(fake.resolve, stream, partner, say=lambda _text: are_all_read.wait(10) and None)
+    answers = {one["id"]: one for one in partner.messages if "id" in one}
+    assert answers[2]["error"]["reason"] == "CANCELLED"
+    assert (answers[1]["result"], answers[3]["result"]) == ({}, {})
+    assert fake.timeline.playhead == 0
 
 
 def child(lines: list[bytes], folder: Path) -> list[str]:

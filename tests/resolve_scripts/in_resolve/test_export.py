@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from resolve_scripts.in_resolve.calls import answer
+from resolve_scripts.in_resolve.deliver import KEPT_PRESET
 from resolve_scripts.in_resolve.errors import BridgeError, ClipRefusedError
 from resolve_scripts.in_resolve.host import Host
 from resolve_scripts.in_resolve.movie_frames import movie_frames
@@ -43,7 +44,7 @@ def kept(fake: FakeResolve) -> dict[str, Any]:
         "marks": dict(timeline.marks),
         "playhead": timeline.playhead,
         "tracks": [(track.name, track.is_enabled) for track in timeline.video],
-        "items": [[item.id for item in track.items] for track in timeline.video],
+        "items": [[(item.id, item.is_enabled) for item in track.items] for track in timeline.video],
         "codec": project.codec,
         "mode": project.mode,
         "preset": project.preset,
@@ -113,6 +114,96 @@ def test_a_failed_render_is_explained_and_all_is_put_back(
     if failing == "no codec":  # that machine cannot set the editor's codec either
         before.pop("codec"), after.pop("codec")
     assert after == before
+
+
+def test_a_clip_and_a_track_that_are_switched_off_are_on_for_the_render(
+    scene: Scene, tmp_path: Path
+) -> None:
+    clip = replace(scene.clips[0], is_enabled=False)
+    fake = settled(build(replace(scene, clips=(clip, scene.clips[1]), disabled_tracks=(1,))))
+    before = kept(fake)
+    told = ask(fake, "export_clip", id=fake.item().id, folder=str(tmp_path), route="render")
+    assert numbers_in(Path(told["path"])) == list(range(8, 28))
+    assert kept(fake) == before
+
+
+def test_a_clip_that_cannot_be_switched_on_is_not_rendered_black(
+    scene: Scene, tmp_path: Path
+) -> None:
+    fake = settled(build(replace(scene, track_enable_lies=True, disabled_tracks=(1,))))
+    before = kept(fake)
+    with pytest.raises(BridgeError) as told:
+        ask(fake, "export_clip", id=fake.item().id, folder=str(tmp_path), route="render")
+    assert told.value.reason == "CLIP_SWITCHED_OFF"
+    assert kept(fake) == before
+
+
+def test_a_mark_of_one_end_stands_for_the_same_frames_afterwards(
+    scene: Scene, tmp_path: Path
+) -> None:
+    for marks, after in (({"in": 3}, (3, 39)), ({"out": 30}, (0, 30)), ({}, None)):
+        fake = build(scene)
+        fake.timeline.marks = dict(marks)
+        ask(fake, "export_clip", id=fake.item().id, folder=str(tmp_path), route="render")
+        expected = {"in": after[0], "out": after[1]} if after else {}
+        assert fake.timeline.marks == expected
+
+
+def test_a_preset_left_by_a_crash_does_not_keep_settings_from_being_put_back(
+    scene: Scene, tmp_path: Path
+) -> None:
+    fake = settled(build(scene))
+    fake.project.SaveAsNewRenderPreset(KEPT_PRESET)
+    before = kept(fake)
+    ask(fake, "export_clip", id=fake.item().id, folder=str(tmp_path), route="render")
+    assert kept(fake) == before
+
+
+def test_the_range_to_render_follows_its_clip(scene: Scene, tmp_path: Path) -> None:
+    fake = build(replace(scene, marks=(12, 19)))
+    listed = ask(fake, "list_clips", by="marks")["clips"][1]
+    assert listed["frame_range"] == [86412, 86420]
+    wanted = {name: listed[name] for name in ("id", "frame_range", "anchor_frame")}
+    fake.item().start += 100
+    told = ask(fake, "export_clip", folder=str(tmp_path), route="render", **wanted)
+    assert numbers_in(Path(told["path"])) == list(range(10, 18))
+    fake.item().source_start += 9
+    with pytest.raises(ClipRefusedError) as gone:
+        ask(fake, "export_clip", folder=str(tmp_path), route="render", **wanted)
+    assert gone.value.reason == "CLIP_CHANGED"
+
+
+@pytest.mark.parametrize("version", [(18, 5, 1), (20, 3, 2), (21, 1, 0)])
+@pytest.mark.parametrize(
+    ("rate", "speed", "frames", "is_retimed"),
+    [
+        ("24", 1.0, 24, False),
+        ("24", 1.05, 24, True),
+        ("24", 0.9, 24, True),
+        ("25", 1.0, 240, False),
+        ("25", 1.05, 24, True),
+        ("23.976", 1.0, 240, False),
+        ("12", 1.0, 25, False),
+        ("59.94", 1.0, 101, False),
+    ],
+)
+def test_a_changed_speed_is_told_from_another_rate(
+    rate: str, speed: float, frames: int, is_retimed: bool, version: tuple[int, ...]
+) -> None:
+    clip = ClipAt(
+        media="/m/a.mov", media_rate=rate, media_frames=700, frame_count=frames, speed=speed,
+        source_start=7,
+    )  # fmt: skip
+    (listed,) = ask(build(Scene(clips=(clip,), version=version)), "list_clips")["clips"]
+    assert (listed["media_frame_range"] is None) == is_retimed
+
+
+def test_a_clip_that_runs_backwards_is_retimed() -> None:
+    clip = ClipAt(media="/m/a.mov", media_rate="24", media_frames=48, frame_count=24)
+    fake = build(Scene(clips=(clip,), version=(20, 3, 2)))
+    fake.item().GetSourceStartTime = lambda: 1.0  # type: ignore[method-assign]
+    fake.item().GetSourceEndTime = lambda: 0.0  # type: ignore[method-assign]
+    assert ask(fake, "list_clips")["clips"][0]["media_frame_range"] is None
 
 
 def test_what_is_seen_decides_the_way_out(movie: Movie) -> None:

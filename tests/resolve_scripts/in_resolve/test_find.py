@@ -57,6 +57,16 @@ def test_the_playhead_means_what_the_viewer_shows(frame: int, name: str, scene: 
     assert names(build(replace(scene, playhead=frame)), by="playhead") == [name]
 
 
+@pytest.mark.parametrize("by", ["playhead", "marks", "color"])
+def test_a_clip_that_is_switched_off_is_not_what_the_viewer_shows(by: str, scene: Scene) -> None:
+    over = replace(scene.clips[3], is_enabled=False, color="Orange")
+    clips = (*scene.clips[:3], over, *scene.clips[4:])
+    fake = build(replace(scene, clips=clips, playhead=35, marks=(30, 39)))
+    expected = ["b"] if by == "color" else ["a"]
+    assert names(fake, by=by, color="Orange") == expected
+    assert names(fake, by="selection") == ["c"]
+
+
 def test_past_the_end_there_is_nothing(scene: Scene) -> None:
     assert names(build(replace(scene, playhead=500)), by="playhead") == []
 

@@ -267,3 +267,111 @@ def test_what_resolve_puts_elsewhere_is_taken_back(shift: int, scene: Scene, mov
     assert "01:00:00:10" in told.value.message
     assert [track.name for track in fake.timeline.video] == ["Video 1", "Titles"]
     assert [len(track.items) for track in fake.timeline.video] == [1, 1]
+
+
+def moved(fake: FakeResolve, frames: int) -> None:
+    """Ripples everything later, as an insert before it does."""
+    for track in fake.timeline.video:
+        for item in track.items:
+            item.start += frames
+
+
+@pytest.mark.parametrize("frames", [48, -10])
+@pytest.mark.parametrize("start_timecode", ["00:00:00:00", "01:00:00:00"])
+@pytest.mark.parametrize("marks", [None, (15, 20)])
+def test_the_result_follows_a_clip_that_was_moved_meanwhile(
+    frames: int, start_timecode: str, marks: tuple[int, int] | None, scene: Scene, movie: Movie
+) -> None:
+    # Trimmed more than it lies from the timeline's start: its media begins before frame 0.
+    clip = replace(scene.clips[0], source_start=20)
+    fake = build(replace(scene, clips=(clip,), start_timecode=start_timecode, marks=marks))
+    (listed,) = ask(fake, "list_clips", by="marks" if marks else "playhead")["clips"]
+    start, end = listed["frame_range"]
+    moved(fake, frames)
+    anchor = listed["anchor_frame"]
+    assert anchor == fake.timeline.start_frame() - 10
+    told = place(fake, listed["id"], movie("24", 24), start, end - start, anchor_frame=anchor)
+    (item,) = fake.track("VIA").items
+    assert (item.start, item.duration) == (start + frames, end - start)
+    assert told["start_frame"] == start + frames
+
+
+@pytest.mark.parametrize("change", ["trimmed", "slipped", "moved, nobody knows from where"])
+def test_a_clip_that_shows_other_frames_now_gets_no_result(
+    change: str, scene: Scene, movie: Movie
+) -> None:
+    fake = build(scene)
+    anchor: int | None = fake.item().start - 8
+    if change == "trimmed":
+        fake.item().duration -= 1
+    elif change == "slipped":
+        fake.item().source_start += 1
+    else:
+        moved(fake, 48)
+        anchor = None
+    with pytest.raises(ClipRefusedError) as told:
+        place(fake, clip_id(fake), movie("24", 24), 86410, 24, anchor_frame=anchor)
+    assert told.value.reason == "CLIP_CHANGED"
+    assert str(movie("24", 24)) in told.value.next_step
+    assert [track.name for track in fake.timeline.video] == ["Video 1", "Titles"]
+
+
+@pytest.mark.parametrize(
+    ("version", "names", "covers"),
+    [
+        ((21, 0, 4), ["Video 1", "VIA 2", "Titles", "VIA"], False),
+        ((19, 0, 3), ["Video 1", "Titles", "VIA"], True),
+    ],
+)
+def test_titles_stay_above_the_result_where_tracks_can_be_inserted(
+    version: tuple[int, ...], names: list[str], covers: bool, scene: Scene, movie: Movie
+) -> None:
+    tracks = ("Video 1", "Titles", "VIA")
+    fake = build(replace(scene, version=version, track_names=tracks))
+    told = place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    assert [track.name for track in fake.timeline.video] == names
+    assert ("it covers Text+ on the track Titles" in (told["note"] or "")) == covers
+
+
+def test_a_via_track_further_up_is_used_where_nothing_lies_between(
+    scene: Scene, movie: Movie
+) -> None:
+    late = replace(scene.clips[1], start=60)
+    tracks = ("Video 1", "Titles", "VIA")
+    fake = build(replace(scene, clips=(scene.clips[0], late), track_names=tracks))
+    told = place(fake, clip_id(fake), movie("24", 24), 86410, 24)
+    assert (told["track_name"], told["note"]) == ("VIA", None)
+
+
+@pytest.mark.parametrize(
+    ("properties", "is_told"),
+    [
+        ({"ZoomX": 0.5, "ZoomY": 0.5, "Pan": 300.0}, True),
+        ({"CropTop": 40.0}, True),
+        ({"Opacity": 60.0}, True),
+        ({"CompositeMode": 4.0}, True),
+        ({"ZoomX": 1.5, "ZoomY": 1.5, "FlipX": 1.0}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("route", ["media", "render"])
+def test_a_picture_in_picture_is_told_that_its_result_fills_the_frame(
+    route: str, properties: dict[str, float], is_told: bool, scene: Scene, movie: Movie
+) -> None:
+    small = replace(scene.clips[0], track=2, name="small", properties=properties)
+    for clips, hides in (((scene.clips[0], small), is_told), ((small,), False)):
+        fake = build(replace(scene, clips=clips))
+        told = place(fake, fake.item(2).id, movie("24", 24), 86410, 24, route=route)
+        assert ("hides the tracks below" in (told["note"] or "")) == hides
+        if hides:
+            assert "Paste Attributes" in told["note"]
+            assert ("Read the media file itself" in told["note"]) == (route == "render")
+
+
+def test_a_call_that_is_made_again_places_nothing_twice(scene: Scene, movie: Movie) -> None:
+    fake = build(scene)
+    first, again = (place(fake, clip_id(fake), movie("24", 24), 86410, 24) for _ in range(2))
+    assert first == again
+    assert len(fake.track("VIA").items) == 1
+    place(fake, clip_id(fake), movie("24", 24), 86410, 24, **{"as": "new_track"})
+    assert len(fake.track("VIA 2").items) == 1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resolve_scripts.errors import ResolveClosedError, ResolveRefusedError
-from resolve_scripts.panel.bridge_link import BridgeLink
+from resolve_scripts.panel.bridge_link import RENDER_DEADLINE_S, BridgeLink
 from tests.resolve_scripts.fake_resolve.build import build
 from tests.resolve_scripts.fake_resolve.scene import Scene
 from tests.resolve_scripts.panel.linked import bridged
@@ -74,6 +77,33 @@ def test_a_silent_bridge_is_given_up() -> None:
     with scripted() as link, pytest.raises(ResolveRefusedError) as silent:
         link.call("describe", deadline_s=0.01)
     assert silent.value.reason == "RESOLVE_SILENT"
+
+
+def test_what_is_given_up_is_taken_back_from_the_bridge() -> None:
+    sent: list[bytes] = []
+    out, into = os.pipe()
+    with os.fdopen(out, "rb") as lines, os.fdopen(into, "wb", buffering=0):
+        link = BridgeLink(lines, sent.append)
+        with pytest.raises(ResolveRefusedError):
+            link.call("place_clip", deadline_s=0.01)
+    asked, taken_back = map(json.loads, sent)
+    assert (taken_back["call"], taken_back["arguments"]) == ("cancel", {"id": asked["id"]})
+
+
+def test_time_behind_a_running_export_does_not_count() -> None:
+    out, into = os.pipe()
+    sent: queue.Queue[dict[str, Any]] = queue.Queue()
+    with os.fdopen(out, "rb") as lines, os.fdopen(into, "wb", buffering=0) as says:
+        link = BridgeLink(lines, lambda line: sent.put(json.loads(line)))
+        with ThreadPoolExecutor(2) as threads:
+            export = threads.submit(link.call, "export_clip", deadline_s=RENDER_DEADLINE_S)
+            assert sent.get(timeout=10)["id"] == 1
+            placing = threads.submit(link.call, "place_clip", deadline_s=0.05)
+            assert sent.get(timeout=10)["id"] == 2
+            with pytest.raises(TimeoutError):  # it goes on waiting
+                placing.result(0.5)
+            says.write(b'{"id": 1, "result": {"path": "x"}}\n{"id": 2, "result": 5}\n')
+            assert (export.result(10), placing.result(10)) == ({"path": "x"}, 5)
 
 
 junk = st.binary(max_size=60).map(lambda data: data.replace(b"\n", b" ") + b"\n")

@@ -117,3 +117,16 @@ def test_a_matte_stays_in_its_folder(browser: TestClient, keys: Keys, tmp_path: 
             kept = Path(answer.json()["path"])
             assert kept.parent == tmp_path / "panel" / "mattes" and kept.read_bytes() == b"matte"
     assert [path.name for path in tmp_path.rglob("evil*")] == []
+
+
+def test_mattes_of_one_name_are_kept_apart(browser: TestClient, keys: Keys) -> None:
+    opened(browser, keys)
+    kept = [
+        browser.put("/api/mattes/matte.png", content=content, headers={"origin": OWN})
+        for content in (b"shot 010", b"shot 020", b"shot 010")
+    ]
+    first, second, again = (Path(answer.json()["path"]) for answer in kept)
+    assert first == again != second
+    assert (first.read_bytes(), second.read_bytes()) == (b"shot 010", b"shot 020")
+    assert sorted(first.parent.iterdir()) == sorted([first, second])
+    assert first.suffix == ".png"

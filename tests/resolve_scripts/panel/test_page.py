@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -188,6 +189,23 @@ def test_a_file_is_opened_by_its_path(via_panel: Open, make_clip: MakeClip) -> N
     page.get_by_role("button", name="Save the file").click()
     expect(version(page, 1)).to_contain_text("shot_via_v")
     look(page, "39-recent-file")
+
+
+def test_a_matte_that_is_not_taken_says_so_and_leaves_none(
+    via_panel: Open, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    page = via_panel(make_clip())
+    page.get_by_text("Part of it").click()
+    page.get_by_text("Matte", exact=True).click()
+    matte = tmp_path / "matte.png"
+    matte.write_bytes(b"picture")
+    page.locator("#matte-file").set_input_files(matte)
+    expect(page.locator("#matte")).to_have_value(re.compile(r"mattes/matte-\w{12}\.png"))
+    problem = {"reason": "X", "message": "the matte could not be kept (disk full)"}
+    page.route("**/api/mattes/*", lambda route: route.fulfill(json={"problem": problem}))
+    page.locator("#matte-file").set_input_files(matte)
+    expect(page.locator("#form-said")).to_contain_text("The matte could not be kept (disk full).")
+    expect(page.locator("#matte")).to_have_value("")
 
 
 def test_everything_is_reached_on_a_phone_and_by_keyboard(
