@@ -104,7 +104,8 @@ def test_a_configured_sam_2_follows_the_mask(
     monkeypatch.setattr(VideoTracker, "masks", spy)
     editor = VideoEditor(EngineConfig(**CPU, tracker_folder=tmp_path / "sam2"))
     assert of_kind(run(editor, request_for()), MaskReady)[0].frames_with_subject >= 1
-    assert followed and set(followed) == {3}
+    # All four frames of the shot, whichever of them are edited.
+    assert followed and set(followed) == {4}
 
 
 def test_altered_weights_fail_the_edit_with_both_hashes(
