@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from via_engine.edit_events import MaskReady
 from via_engine.edit_settings import MatteClip, StillMask
@@ -193,14 +195,7 @@ class _Search:
 
     def _tracked(self, media: MediaInfo, frame_range: FrameRange) -> MaskTrack:
         clip = self.clip
-        with stored_frames(
-            media,
-            frame_range,
-            width=clip.width,
-            height=clip.height,
-            folder=clip.request.work_folder,
-            check=self.check,
-        ) as frames:
+        with self._stored(media, frame_range) as frames:
             return track_masks(
                 frames,
                 frame_range.start_frame,
@@ -226,14 +221,7 @@ class _Search:
         own = clip.request.local.own_mask
         assert own is not None and not isinstance(own, MatteClip | StillMask)
         width, height = upright_size(clip.media)
-        with stored_frames(
-            clip.media,
-            frame_range,
-            width=clip.width,
-            height=clip.height,
-            folder=clip.request.work_folder,
-            check=self.check,
-        ) as frames:
+        with self._stored(clip.media, frame_range) as frames:
             return prompted_track(
                 frames,
                 frame_range,
@@ -244,6 +232,19 @@ class _Search:
                 height=height,
                 video_tracker=self.perception.video_tracker,
             )
+
+    def _stored(
+        self, media: MediaInfo, frame_range: FrameRange
+    ) -> AbstractContextManager[NDArray[np.uint8]]:
+        clip = self.clip
+        return stored_frames(
+            media,
+            frame_range,
+            width=clip.width,
+            height=clip.height,
+            folder=clip.request.work_folder,
+            check=self.check,
+        )
 
     def _alike(self, frame_range: FrameRange, *, changes: bool) -> MaskTrack:
         mask = np.full((self.clip.height, self.clip.width), changes, np.bool_)
