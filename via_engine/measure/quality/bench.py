@@ -127,7 +127,11 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
         expect(len(range(part - 1, clip_count, parts)) * len(variants))
         numbered = islice(enumerate(clips), part - 1, None, parts)
         shelf = (
-            KeptFigures(folder=options.keep, asked=_asked(options, config, card, seed))
+            KeptFigures(
+                folder=options.keep,
+                asked=_asked(options, card, seed),
+                noted={"dtype": _dtype_name(config)},
+            )
             if options.keep
             else None
         )
@@ -160,12 +164,16 @@ def _clips(options: QualityOptions, card: ModelCard, seed: int) -> tuple[int, It
     return len(paths), (footage(path, options.instruction, card, frames) for path in paths)
 
 
-def _asked(
-    options: QualityOptions, config: EngineConfig, card: ModelCard, seed: int
-) -> dict[str, str]:
+def _dtype_name(config: EngineConfig) -> str:
+    dtype = resolve_dtype(config.dtype, resolve_device(config.device))
+    return str(dtype).removeprefix("torch.")
+
+
+def _asked(options: QualityOptions, card: ModelCard, seed: int) -> dict[str, str]:
     """What decides a clip's figures, beside its number and the code.
 
-    How the model was trained does not, once its weights are there.
+    How the model was trained does not, once its weights are there. Nor does the machine: whoever
+    leaves the dtype to it takes the figures of any.
     """
     weights = hashlib.sha256()
     for path in sorted(card.folder.rglob("*")):
@@ -177,7 +185,7 @@ def _asked(
         "frames": str(options.frame_count),
         "variants": " ".join(options.variants),
         "adapt_steps": str(options.adapt_steps),
-        "dtype": config.dtype,
+        "dtype": options.dtype,
         "clips": "" if options.clips is None else str(options.clips.resolve()),
         "instruction": options.instruction,
     }

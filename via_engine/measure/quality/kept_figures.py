@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from via_engine.measure.quality.ablation import ClipFigures
@@ -21,10 +21,12 @@ class KeptFigures:
         folder: holds them; it exists.
         asked: all that decides a clip's figures, beside its number. What was measured under
             anything else is not found.
+        noted: what else is written down with the figures, and has no say in finding them.
     """
 
     folder: Path
     asked: Mapping[str, str]
+    noted: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, number: int) -> ClipFigures | None:
         """The figures of a clip measured earlier; None when it was not."""
@@ -50,6 +52,7 @@ class KeptFigures:
         """
         kept = {
             "asked": dict(self.asked),
+            "noted": dict(self.noted),
             "name": figures.name,
             "text": figures.text,
             "is_vague": figures.is_vague,

@@ -194,7 +194,7 @@ def test_what_is_kept_is_not_measured_again(
         told: list[None] = []
         editor = KnowingEditor(clips=clips, without_subject=clips[1].text)
         bench = bench_of(editor, critic, lambda: told.append(None))
-        shelf = KeptFigures(folder=kept, asked={"seed": asked})
+        shelf = KeptFigures(folder=kept, asked={"seed": asked}, noted={"first": str(first)})
         found, _ = ablate(bench, variants, list(enumerate(clips))[first:], work, shelf)
         return found, len(editor.asked), len(told)
 
@@ -204,6 +204,8 @@ def test_what_is_kept_is_not_measured_again(
     assert (edits, edits_after, edits_of_another) == (4, 2, 6)
     assert told == len(variants) * len(clips)
     assert whole.clips[1:] == part.clips
+    kept_notes = [json.loads(path.read_text())["noted"] for path in kept.glob("clip_001_*")]
+    assert sorted(note["first"] for note in kept_notes) == ["0", "1"]
     assert LOCAL.name not in whole.clips[1].by_variant
 
 
