@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import torch
 
@@ -35,6 +36,8 @@ def resolve_device(name: str) -> torch.device:
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     """The dtype of that name; "auto" is bfloat16 on CUDA and float32 elsewhere.
 
+    Warns of bfloat16 on a processor that lacks its instructions.
+
     Raises:
         ModelError: no such dtype.
     """
@@ -42,6 +45,13 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     if name not in _DTYPES:
         raise ModelError(f"dtype {name!r} is unknown; use auto, {', '.join(_DTYPES)}")
+    if name == "bfloat16" and not has_half_products(device):
+        warnings.warn(
+            "this processor has no instructions for bfloat16 and may take some sixty times as long "
+            "as in float32; use auto or float32",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return _DTYPES[name]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -18,6 +20,18 @@ def test_auto_follows_the_machine() -> None:
 def test_names_are_taken_as_they_are() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     assert resolve_dtype("float16", torch.device("cpu")) is torch.float16
+
+
+def test_bfloat16_is_warned_of_where_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    with pytest.warns(RuntimeWarning, match="use auto or float32"):
+        assert resolve_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve_dtype("bfloat16", torch.device("cpu")) is torch.bfloat16
+        assert resolve_dtype("bfloat16", torch.device("cuda")) is torch.bfloat16
 
 
 def test_unknown_names_are_refused() -> None:
