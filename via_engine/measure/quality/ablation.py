@@ -113,23 +113,25 @@ class Shelf(Protocol):
 def ablate(
     bench: Bench,
     variants: Sequence[Variant],
-    clips: Iterable[tuple[int, BenchClip]],
+    clips: Iterable[tuple[int, Callable[[], BenchClip]]],
     folder: Path,
     shelf: Shelf | None = None,
 ) -> tuple[Ablation, Gallery]:
-    """Runs every variant on every clip, which come with their numbers.
+    """Runs every variant on every clip, which come with their numbers and are drawn when called.
 
-    What the shelf holds is not run again. The gallery holds what became of the first clip that was.
+    What the shelf holds is neither drawn nor run again. The gallery holds what became of the first
+    clip that was run.
     """
     figures: list[ClipFigures] = []
     gallery = Gallery()
-    for number, clip in clips:
+    for number, draw in clips:
         known = None if shelf is None else shelf.find(number)
         if known is not None:
             figures.append(known)
             for _ in variants:
                 bench.advance()
             continue
+        clip = draw()
         work_folder = folder / f"clip_{number:03d}"
         work_folder.mkdir()
         edits = dict(_edits(bench, variants, clip, work_folder, bench.seed + number))

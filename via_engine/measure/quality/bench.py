@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -154,14 +155,16 @@ def _config(options: QualityOptions) -> EngineConfig:
     return config
 
 
-def _clips(options: QualityOptions, card: ModelCard, seed: int) -> tuple[int, Iterator[BenchClip]]:
-    """How many clips there will be, and the clips, each made when it is asked for."""
+def _clips(
+    options: QualityOptions, card: ModelCard, seed: int
+) -> tuple[int, Iterator[Callable[[], BenchClip]]]:
+    """How many clips there will be, and the clips, each made when it is called."""
     frames = options.frame_count
     if options.clips is None:
         count = options.clip_count
         return count, held_out_clips(count, frame_count=frames, seed=seed)
     paths = footage_paths(options.clips)
-    return len(paths), (footage(path, options.instruction, card, frames) for path in paths)
+    return len(paths), (partial(footage, path, options.instruction, card, frames) for path in paths)
 
 
 def _dtype_name(config: EngineConfig) -> str:
@@ -198,10 +201,11 @@ def _conditioned(
     device = resolve_device(config.device)
     dtype = resolve_dtype(config.dtype, device)
     count = min(options.clip_count, CONDITIONED_CLIPS)
+    clips = held_out_clips(count, frame_count=options.frame_count, seed=seed)
     yield from conditioned_rows(
         load_editor(card, device=device, dtype=dtype),
         load_conditioner(starter_folder("conditioner"), device=device, dtype=dtype),
-        held_out_clips(count, frame_count=options.frame_count, seed=seed),
+        (draw() for draw in clips),
         seed=seed,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, cycle, islice
 from pathlib import Path
 
@@ -101,12 +102,22 @@ class Question:
         return BenchClip(name=self.name, text=self.text, frames=frames, truth=truth), truth
 
 
-def held_out_clips(clip_count: int, *, frame_count: int, seed: int) -> Iterator[BenchClip]:
-    """Clips of scenes that no training saw, forms of edit as in `MIX`, one scene each."""
+def held_out_clips(
+    clip_count: int, *, frame_count: int, seed: int
+) -> Iterator[Callable[[], BenchClip]]:
+    """Clips of scenes that no training saw, forms of edit as in `MIX`, one scene each.
+
+    Each is drawn when it is called.
+    """
     attempts = count(seed * SEEDS_PER_RUN)
     for edit in islice(cycle(MIX), clip_count):
-        clip, _ = next_question(edit, attempts, frame_count).drawn(FrameRange(0, frame_count))
-        yield clip
+        question = next_question(edit, attempts, frame_count)
+        yield partial(_clip_of, question, frame_count)
+
+
+def _clip_of(question: Question, frame_count: int) -> BenchClip:
+    clip, _ = question.drawn(FrameRange(0, frame_count))
+    return clip
 
 
 def next_question(edit: Edit, attempts: Iterator[int], frame_count: int) -> Question:

@@ -14,7 +14,7 @@ FRAMES = 4
 
 @pytest.fixture(scope="session")
 def clips() -> list[BenchClip]:
-    return list(held_out_clips(3, frame_count=FRAMES, seed=0))
+    return [draw() for draw in held_out_clips(3, frame_count=FRAMES, seed=0)]
 
 
 @pytest.fixture(scope="session")

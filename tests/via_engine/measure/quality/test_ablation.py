@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,19 @@ def editor(clips: list[BenchClip]) -> KnowingEditor:
     return KnowingEditor(clips=clips, without_subject=clips[1].text)
 
 
+def numbered(
+    clips: list[BenchClip], drawn: list[int] | None = None
+) -> Iterator[tuple[int, Callable[[], BenchClip]]]:
+    """The clips as the ablation takes them; `drawn` is told the number of each it draws."""
+    told = [] if drawn is None else drawn
+
+    def draw(number: int) -> BenchClip:
+        told.append(number)
+        return clips[number]
+
+    return ((number, partial(draw, number)) for number in range(len(clips)))
+
+
 @pytest.fixture(scope="module")
 def result(
     clips: list[BenchClip],
@@ -58,7 +73,7 @@ def result(
 ) -> tuple[Ablation, Gallery]:
     told: list[None] = []
     bench = bench_of(editor, critic, lambda: told.append(None))
-    found = ablate(bench, VARIANTS, enumerate(clips), tmp_path_factory.mktemp("work"))
+    found = ablate(bench, VARIANTS, numbered(clips), tmp_path_factory.mktemp("work"))
     assert len(told) == len(VARIANTS) * len(clips)
     return found
 
@@ -190,17 +205,20 @@ def test_what_is_kept_is_not_measured_again(
     work.mkdir()
     variants = (GATHER_SWAP, LOCAL)
 
-    def measured(first: int, asked: str) -> tuple[Ablation, int, int]:
+    def measured(first: int, asked: str) -> tuple[Ablation, list[int], int, int]:
         told: list[None] = []
+        drawn: list[int] = []
         editor = KnowingEditor(clips=clips, without_subject=clips[1].text)
         bench = bench_of(editor, critic, lambda: told.append(None))
         shelf = KeptFigures(folder=kept, asked={"seed": asked}, noted={"first": str(first)})
-        found, _ = ablate(bench, variants, list(enumerate(clips))[first:], work, shelf)
-        return found, len(editor.asked), len(told)
+        given = islice(numbered(clips, drawn), first, None)
+        found, _ = ablate(bench, variants, given, work, shelf)
+        return found, drawn, len(editor.asked), len(told)
 
-    part, edits, _ = measured(1, "7")
-    whole, edits_after, told = measured(0, "7")
-    _, edits_of_another, _ = measured(0, "8")
+    part, drawn, edits, _ = measured(1, "7")
+    whole, drawn_after, edits_after, told = measured(0, "7")
+    _, _, edits_of_another, _ = measured(0, "8")
+    assert (drawn, drawn_after) == ([1, 2], [0])
     assert (edits, edits_after, edits_of_another) == (4, 2, 6)
     assert told == len(variants) * len(clips)
     assert whole.clips[1:] == part.clips
@@ -216,7 +234,7 @@ def test_footage_has_figures_without_truth(
     taken = footage(path, clips[2].text, CARD, 3)
     assert taken.frames.shape == (3, 144, 256, 3)
     bench = bench_of(KnowingEditor(clips=clips), critic, lambda: None)
-    ablation, gallery = ablate(bench, (GATHER_SWAP,), [(0, taken)], tmp_path)
+    ablation, gallery = ablate(bench, (GATHER_SWAP,), [(0, lambda: taken)], tmp_path)
     assert Figure.INSIDE not in ablation.clips[0].by_variant[GATHER_SWAP.name]
     assert ablation.values(GATHER_SWAP.name, Figure.WARP_ERROR)[0] >= 0
     assert set(gallery.frames) == {SOURCE, GATHER_SWAP.name}
