@@ -246,6 +246,8 @@ class VideoEditor:
             areas = find_areas(clip, self._perception, self._tracks, check)
             if areas.found is not None:
                 yield areas.found
+            if areas.unseen:
+                yield Note(text=_unseen_note(areas.unseen))
             if not is_preview:
                 check_shows(clip, areas)
         adapter = None
@@ -303,6 +305,14 @@ class VideoEditor:
             group = shot.gather(check)
             self._groups.keep(shot.settings, group)
         return group
+
+
+def _unseen_note(phrases: Sequence[str]) -> str:
+    named = " and ".join(f'"{phrase}"' for phrase in phrases)
+    return (
+        f"No frame shows {named} clearly, so the edit leaves it out; name it in other words, or "
+        "give a mask of your own."
+    )
 
 
 def _adapter_notes(adapter: Adapter, clip: Clip) -> Iterator[Note]:

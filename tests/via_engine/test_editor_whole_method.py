@@ -176,6 +176,16 @@ def test_only_what_the_instruction_names_changes(
     assert change[:, 20:60, 35:55].mean() > 10 * change[:, :, 80:].mean()
 
 
+def test_a_subject_that_is_nowhere_beside_one_that_is_there_is_told(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    events = run(editor, request_for(instruction="make the ball and the elephant blue"))
+    [mask] = of_kind(events, MaskReady)
+    assert mask.frames_with_subject == 4
+    notes = [note.text for note in of_kind(events, Note)]
+    assert [note for note in notes if '"elephant"' in note and '"ball"' not in note]
+
+
 def test_a_subject_that_is_nowhere_stops_the_edit_before_anything_is_rendered(
     editor: VideoEditor, request_for: Callable[..., EditRequest]
 ) -> None:

@@ -25,15 +25,19 @@ class MaskTrack:
         height: of every mask, in pixels.
         packed: the pixels of each mask row by row, the highest bit first, the last byte filled
             up with zeros.
+        unseen: phrases that were looked for and that no frame shows.
     """
 
     first_frame: int
     width: int
     height: int
     packed: tuple[bytes, ...]
+    unseen: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, first_frame: int, masks: Iterable[Mask]) -> MaskTrack:
+    def of(
+        cls, first_frame: int, masks: Iterable[Mask], *, unseen: Iterable[str] = ()
+    ) -> MaskTrack:
         """The track of (height, width) bool masks; they are taken one by one.
 
         Raises:
@@ -57,7 +61,7 @@ class MaskTrack:
             packed.append(np.packbits(mask).tobytes())
         if not packed:
             raise MaskError("a track of no frames was asked for; give the mask of one at least")
-        return cls(first_frame, size[1], size[0], tuple(packed))
+        return cls(first_frame, size[1], size[0], tuple(packed), tuple(unseen))
 
     @property
     def frame_range(self) -> FrameRange:

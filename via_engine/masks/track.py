@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,11 +120,11 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         video_tracker=video_tracker,
     )
     is_background = plan.region is Region.BACKGROUND
-    streams = [
-        masks
+    found = {
+        phrase: search.masks(phrase, several=is_background or phrase.endswith("s"))
         for phrase in plan.phrases
-        for masks in search.masks(phrase, several=is_background or phrase.endswith("s"))
-    ]
+    }
+    streams = list(chain.from_iterable(found.values()))
     if not streams and plan.names_its_subject:
         named = " or ".join(f'"{phrase}"' for phrase in plan.phrases)
         raise SubjectNotFoundError(
@@ -135,7 +135,11 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
         return MaskTrack.of(first_frame, (np.ones(frame.shape[:2], np.bool_) for frame in frames))
     united = (np.logical_or.reduce(masks) for masks in zip(*streams, strict=True))
     steady = steadied(frames, united)
-    return MaskTrack.of(first_frame, (_region(mask, plan) for mask in steady))
+    return MaskTrack.of(
+        first_frame,
+        (_region(mask, plan) for mask in steady),
+        unseen=(phrase for phrase, masks in found.items() if not masks),
+    )
 
 
 def steadied(frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Mask]:

@@ -40,12 +40,14 @@ _NEIGHBOURS = 2
 class Areas:
     """Where the frames to edit, and the look's frames, may change; None is everywhere.
 
-    `found` says in how many of the frames to edit the subject is; None for a global edit.
+    `found` says in how many of the frames to edit the subject is; None for a global edit. `unseen`
+    are the phrases that were not found although others were.
     """
 
     clip: EditArea | None = None
     look: EditArea | None = None
     found: MaskReady | None = None
+    unseen: tuple[str, ...] = ()
 
 
 def find_areas(
@@ -78,7 +80,8 @@ def find_areas(
     look = edit_area(local, clip.look, search.look_tracks(own))
     if search.fault is not None and not search.has_found:
         raise search.fault
-    return Areas(clip=area, look=look, found=_summary(clip, area))
+    unseen = search.unseen if clip.plan.names_its_subject else ()
+    return Areas(clip=area, look=look, found=_summary(clip, area), unseen=unseen)
 
 
 def check_shows(clip: Clip, areas: Areas) -> None:
@@ -138,12 +141,23 @@ class _Search:
             track = track or self._tracked(media, frame_range)
         except SubjectNotFoundError as fault:
             self.fault = self.fault or fault
-            track = self._alike(frame_range, changes=plan.region is Region.BACKGROUND)
+            track = self._alike(
+                frame_range, changes=plan.region is Region.BACKGROUND, unseen=plan.phrases
+            )
         else:
             self.kept.keep(settings, track)
             self.has_found = True
         self.seen[settings] = track
         return track
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The phrases that nothing shows of all that was looked through."""
+        return tuple(
+            phrase
+            for phrase in self.clip.plan.phrases
+            if all(phrase in track.unseen for track in self.seen.values())
+        )
 
     def look_tracks(self, own: Sequence[Track]) -> list[Track]:
         """The masks of the frames that group and root may come from.
@@ -246,9 +260,12 @@ class _Search:
             check=self.check,
         )
 
-    def _alike(self, frame_range: FrameRange, *, changes: bool) -> MaskTrack:
+    def _alike(
+        self, frame_range: FrameRange, *, changes: bool, unseen: tuple[str, ...] = ()
+    ) -> MaskTrack:
         mask = np.full((self.clip.height, self.clip.width), changes, np.bool_)
-        return MaskTrack.of(frame_range.start_frame, [mask] * frame_range.frame_count)
+        masks = [mask] * frame_range.frame_count
+        return MaskTrack.of(frame_range.start_frame, masks, unseen=unseen)
 
 
 def _is_short(shot: FrameRange) -> bool:

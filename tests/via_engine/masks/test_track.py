@@ -222,6 +222,14 @@ def test_two_phrases_are_followed_together(calm: World) -> None:
     for number in range(COUNT):
         both = calm.truths[BALL][number] | calm.truths[STAR][number]
         assert mask_overlap(track.mask(100 + number), both) > 0.9
+    assert track.unseen == ()
+
+
+def test_one_of_two_phrases_is_followed_where_the_other_is_not_there(calm: World) -> None:
+    track = calm.track("remove the ball and the zeppelin")
+    for number in range(COUNT):
+        assert mask_overlap(track.mask(100 + number), calm.truths[BALL][number]) > 0.9
+    assert track.unseen == ("zeppelin",)
 
 
 def test_what_no_frame_shows_is_told_by_name(calm: World) -> None:
