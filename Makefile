@@ -1,5 +1,6 @@
 # Everything runs from here: `make demo`, `make test`, `make lint`. Each builds .venv when missing.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo [CLIP=path]  edit a procedural timeline (and your clip); results in demo/"
-	@echo "make test              all tests"
+	@echo "make test              all tests, two files at a time (WORKERS=N: another number)"
 	@echo "make test-slow         checkpoints of full size (gigabytes, minutes)"
 	@echo "make lint              style, types, contract, freshness of the stubs"
 	@echo "make format            apply the style"
@@ -31,7 +32,7 @@ demo: $(READY)
 	$(BIN)/via demo $(if $(CLIP),"$(CLIP)")
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 1800

@@ -18,6 +18,11 @@ settings.load_profile("via")
 # Models that whoever runs the tests has fetched are none of theirs.
 os.environ["XDG_DATA_HOME"] = "/nonexistent/via-tests"
 
+# Of several workers each gets its share of the cores; torch would give all of them to each.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _WORKERS > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 
