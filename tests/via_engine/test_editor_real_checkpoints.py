@@ -17,7 +17,7 @@ from tests.via_engine.masks.test_video_tracker import tiny_config
 from tests.via_engine.models.chat_server import NoReply, fails, running_chat_server, says
 from tests.via_engine.models.test_mgie_editor import folder as mgie_folder  # noqa: F401
 from tests.via_engine.models.tiny_pipeline import write_tiny_pipeline
-from tests.via_engine.test_editor_whole_method import clip_of, drawn, of_kind, run
+from tests.via_engine.whole_method.demo_clip import clip_of, drawn, of_kind, run
 from via_engine.config import EngineConfig, VisionLanguageSettings
 from via_engine.edit_events import EditResult, GroupReady, MaskReady, Note
 from via_engine.edit_request import EditRequest
