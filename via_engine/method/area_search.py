@@ -152,11 +152,12 @@ class _Search:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The phrases that nothing shows of all that was looked through."""
+        """The phrases that nothing shows of all that was looked through; none with an own mask."""
+        tracks = self.seen.values()
         return tuple(
             phrase
             for phrase in self.clip.plan.phrases
-            if all(phrase in track.unseen for track in self.seen.values())
+            if tracks and all(phrase in track.unseen for track in tracks)
         )
 
     def look_tracks(self, own: Sequence[Track]) -> list[Track]:

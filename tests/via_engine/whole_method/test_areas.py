@@ -167,6 +167,7 @@ def test_a_box_or_clicks_are_followed_through_the_range(
 
     [mask] = of_kind(events, MaskReady)
     assert (mask.phrases, mask.frames_with_subject) == ((), 4)
+    assert not [note for note in of_kind(events, Note) if "No frame shows" in note.text]
 
 
 @pytest.mark.parametrize(
