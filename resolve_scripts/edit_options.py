@@ -149,6 +149,10 @@ class EditOptions:
 
     def _adapt(self) -> AdaptSettings | None:
         """None without adaptation; naming anything of it asks for it."""
+        if self.adapter and (self.adapt_steps or self.adapt_full or self.roots):
+            raise UsageError(
+                "with --adapter nothing is tuned; leave out --adapt-steps, --adapt-full and --roots"
+            )
         chosen = AdaptSettings(
             steps=self.adapt_steps,
             full=self.adapt_full,
@@ -215,6 +219,8 @@ class ClipOptions(EditOptions):
         if len(named) > 1:
             flags = " and ".join(f"--{name.replace('_', '-')}" for name in named)
             raise UsageError(f"{flags} each decide the root; give one of them")
+        if self.roots and (self.root or self.root_choice):
+            raise UsageError("the root is given; leave out --roots")
         root = root_choice(self.root_choice) if self.root_choice else None
         chosen = replace(
             super()._adapt() or AdaptSettings(), root=root_image(self.root) if self.root else root

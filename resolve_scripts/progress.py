@@ -158,7 +158,10 @@ def group_text(group: job_service_pb2.GroupInfo) -> str:
 
 def mask_text(mask: job_service_pb2.MaskInfo) -> str:
     """What to say of a mask that is ready."""
-    what = ", ".join(f'"{phrase}"' for phrase in mask.phrases) or "the subject of the mask"
+    named = ", ".join(f'"{phrase}"' for phrase in mask.phrases)
+    what = named or "the subject of the mask"
+    if mask.is_background:
+        what = f"the background (all but {named})" if named else "the background"
     return f"{what} is in {mask.frames_with_subject} of {mask.frames_total} frames"
 
 

@@ -42,6 +42,7 @@ def mask_record(job: job_service_pb2.Job) -> dict[str, Any] | None:
         "phrases": list(job.mask.phrases),
         "frames_with_subject": job.mask.frames_with_subject,
         "frames_total": job.mask.frames_total,
+        "is_background": job.mask.is_background,
     }
 
 

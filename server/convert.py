@@ -151,6 +151,7 @@ def mask_message(mask: jobs.MaskInfo) -> job_service_pb2.MaskInfo:
         phrases=mask.phrases,
         frames_with_subject=mask.frames_with_subject,
         frames_total=mask.frames_total,
+        is_background=mask.is_background,
     )
 
 

@@ -118,11 +118,15 @@ class GroupInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskInfo:
-    """Where a job's edit goes: what was looked for, and in how many of the frames it is."""
+    """Where a job's edit goes: what was looked for, and in how many of the frames it is.
+
+    With `is_background` the edit goes to all but what was looked for.
+    """
 
     phrases: tuple[str, ...]
     frames_with_subject: int
     frames_total: int
+    is_background: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

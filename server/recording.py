@@ -145,6 +145,7 @@ class JobRecorder:
             phrases=event.phrases,
             frames_with_subject=event.frames_with_subject,
             frames_total=event.frames_total,
+            is_background=event.is_background,
         )
         self._ledger.record(self._job.id, lambda job: replace(job, mask=mask), MaskFound(mask=mask))
 

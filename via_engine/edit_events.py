@@ -34,12 +34,14 @@ class MaskReady:
     """Where the edit goes is known.
 
     `phrases` are what was looked for, empty with a mask of the editor's own; `frames_with_subject`
-    of the `frames_total` looked at hold the subject, in the others the source stays as it is.
+    of the `frames_total` looked at hold the subject, in the others the source stays as it is. With
+    `is_background` the subject is all but what the phrases name.
     """
 
     phrases: tuple[str, ...]
     frames_with_subject: int
     frames_total: int
+    is_background: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,7 +165,8 @@ class VideoEditor:
     ) -> FramePreview:
         """One frame as `edit` makes it before it is steadied, at working size.
 
-        Group and adapter stay resident.
+        Group and adapter stay resident. Where the range of the edit spans several shots and nobody
+        chose the root, the edit may take its root from another shot than the preview does.
 
         Of the request's range only a mask of the editor's own is drawn for is used, and the frame
         has to lie in that; output settings are not.

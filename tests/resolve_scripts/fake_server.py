@@ -232,7 +232,10 @@ class FakeServer(JobServiceServicer, ModelServiceServicer):
         if job.spec.local.HasField("own_mask") or job.spec.local.phrase:
             phrases = [job.spec.local.phrase] if job.spec.local.phrase else []
             mask = job_service_pb2.MaskInfo(
-                phrases=phrases, frames_with_subject=total // 2, frames_total=total
+                phrases=phrases,
+                frames_with_subject=total // 2,
+                frames_total=total,
+                is_background="background" in job.spec.instruction,
             )
             job.mask.CopyFrom(mask)
         if job.spec.adapt.enabled:

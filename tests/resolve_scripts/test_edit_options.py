@@ -56,6 +56,8 @@ def test_where_the_edit_goes_reaches_the_server(via: Via, fake: FakeServer, clip
         schedule=local_pb2.BLEND_SCHEDULE_LAST_STEP,
         source_latents=local_pb2.SOURCE_LATENTS_INVERTED,
     )
+    behind = via("edit", clip, "another background", "--find", "the red ball")
+    assert 'the background (all but "the red ball") is in 50 of 100 frames' in behind.stderr
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,10 @@ def test_the_adapter_is_saved_and_told_in_json(via: Via, clip: Path) -> None:
         ["--root-choice", "1:2"],
         ["--adapter", "{folder}/gone.safetensors"],
         ["--adapter", "{clip}", "--pick"],
+        ["--adapter", "{clip}", "--adapt-steps", "4"],
+        ["--adapter", "{clip}", "--adapt-full"],
+        ["--adapter", "{clip}", "--roots", "4"],
+        ["--root", "{clip}", "--roots", "4"],
         ["--no-adapt", "--roots", "4"],
         ["--no-adapt", "--pick"],
         ["--pick", "--roots", "25"],

@@ -51,7 +51,7 @@ class InstructionPlan:
     @property
     def names_its_subject(self) -> bool:
         """Whether what the phrases say must be there: not what may stand before a background."""
-        return self.region is Region.OBJECT or self.phrases != FRONT_PHRASES
+        return self.region is Region.OBJECT or self.phrases not in ((), FRONT_PHRASES)
 
 
 def plan_instruction(instruction: str) -> InstructionPlan:

@@ -26,6 +26,7 @@ from via_engine.masks.sighting import (
     subjects_among,
     things_among,
 )
+from via_engine.masks.wording import is_plural
 
 Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -121,7 +122,7 @@ def track_masks(  # noqa: PLR0917 - the parts that every caller has, in the orde
     )
     is_background = plan.region is Region.BACKGROUND
     found = {
-        phrase: search.masks(phrase, several=is_background or phrase.endswith("s"))
+        phrase: search.masks(phrase, several=is_background or is_plural(phrase))
         for phrase in plan.phrases
     }
     streams = list(chain.from_iterable(found.values()))

@@ -84,12 +84,16 @@ def things(words: str) -> tuple[str, ...]:
 
 def with_article(words: str) -> str:
     """The words as a caption names one of them; what cannot be counted gets no article."""
-    last = _last_word(words)
-    is_plural = last.endswith("s") and not last.endswith(("ss", "us", "is"))
     head = head_noun(words)
-    if is_plural or head in _MASS_NOUNS or re.match(DETERMINERS, words):
+    if is_plural(words) or head in _MASS_NOUNS or re.match(DETERMINERS, words):
         return words
     return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+
+
+def is_plural(words: str) -> bool:
+    """Whether the words end as a plural does: "dogs" and "boxes", not "dress", "bus" or "iris"."""
+    last = _last_word(words)
+    return last.endswith("s") and not last.endswith(("ss", "us", "is"))
 
 
 def is_look(words: str) -> bool:

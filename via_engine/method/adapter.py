@@ -76,6 +76,7 @@ class Adapter:
         sampling: what the frames are to be sampled with; None leaves that to the request.
         anchor: the edit the frames are to follow, where a person chose it.
         root_frame: media frame it was tuned on; None where the file does not say it.
+        notes: what a person should know of its root; no file holds them.
     """
 
     kind: AdapterKind
@@ -87,6 +88,7 @@ class Adapter:
     sampling: Sampling | None = None
     anchor: Anchor | None = None
     root_frame: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:

@@ -60,7 +60,8 @@ def find_areas(
     left there.
 
     Raises:
-        SubjectNotFoundError: no frame shows what the instruction names.
+        SubjectNotFoundError: no frame shows what the instruction names, or none of those whose
+            look is shared.
         MaskError: a mask of the editor's own does not fit the clip.
         MediaError: a clip cannot be read.
     """
@@ -80,6 +81,8 @@ def find_areas(
     look = edit_area(local, clip.look, search.look_tracks(own))
     if search.fault is not None and not search.has_found:
         raise search.fault
+    if not clip.is_its_own_look:
+        _check_lends(clip, look)
     unseen = search.unseen if clip.plan.names_its_subject else ()
     return Areas(clip=area, look=look, found=_summary(clip, area), unseen=unseen)
 
@@ -269,6 +272,21 @@ class _Search:
         return MaskTrack.of(frame_range.start_frame, masks, unseen=unseen)
 
 
+def _check_lends(clip: Clip, look: EditArea) -> None:
+    """Refuses a borrowed group without the subject: every frame would be edited on its own."""
+    frames = [frame for part in clip.parts for frame in part.group_frames]
+    if frames and not look.showing(frames):
+        named = " or ".join(f'"{phrase}"' for phrase in clip.plan.phrases)
+        raise SubjectNotFoundError(
+            f"the frames of {clip.look.path.name} whose look is shared ({_listed(frames)}) do not "
+            f"show {named} clearly; share the look of another job, or edit this clip by itself"
+        )
+
+
+def _listed(frames: Sequence[int]) -> str:
+    return ", ".join(str(frame) for frame in frames)
+
+
 def _is_short(shot: FrameRange) -> bool:
     return shot.frame_count <= WHOLE_SHOT_FRAMES
 
@@ -302,6 +320,7 @@ def _summary(clip: Clip, area: EditArea) -> MaskReady:
         phrases=() if clip.request.local.own_mask is not None else clip.plan.phrases,
         frames_with_subject=sum(area.holds_subject(frame) for frame in frames),
         frames_total=len(frames),
+        is_background=clip.plan.region is Region.BACKGROUND and clip.request.local.own_mask is None,
     )
 
 

@@ -45,6 +45,8 @@ class LatentBlend:
         schedule: how the edit takes over inside the mask.
         trajectory: the source at each of the scheduler's timesteps in their order, as `invert`
             gives it; None adds `noise` to the source instead.
+        anchors: how many of the first frames stand at their source after every step, whatever the
+            schedule says of the others.
     """
 
     source_latents: Tensor
@@ -52,6 +54,7 @@ class LatentBlend:
     mask: Tensor
     schedule: BlendSchedule
     trajectory: tuple[Tensor, ...] | None = None
+    anchors: int = 0
 
     @property
     def start(self) -> Tensor:
@@ -66,7 +69,8 @@ class LatentBlend:
         """
         steps = len(scheduler.timesteps)
         if self.schedule is BlendSchedule.LAST_STEP and step_index + 1 < steps:
-            return latents
+            held = self._source_after(step_index, scheduler)[: self.anchors]
+            return torch.cat([held, latents[self.anchors :]])
         mask = blend_weight(self.schedule, step_index, steps) * self.mask
         return mask * latents + (1 - mask) * self._source_after(step_index, scheduler)
 

@@ -10,7 +10,7 @@ from via_engine.edit_request import EditRequest
 from via_engine.edit_settings import Sampling, Scope
 from via_engine.errors import VisionLanguageError
 from via_engine.masks.plan import InstructionPlan, Region, plan_instruction
-from via_engine.media_types import MediaInfo
+from via_engine.media_types import FrameRange, MediaInfo
 from via_engine.method.adapter import Adapter
 from via_engine.method.edit_area import EditArea
 from via_engine.method.shot import GroupSource, Shot, look_media
@@ -71,7 +71,7 @@ class Clip:
         parts = shot_parts(request, media, look)
         width, height = clip_working_size(media, editor.card)
         model = None if vision_language is None else vision_language.for_job()
-        plan, fault = _planned(request, media, model)
+        plan, fault = _planned(request, look, parts[0].group_range, model)
         return cls(
             request=request,
             media=media,
@@ -188,14 +188,17 @@ class Clip:
 
 
 def _planned(
-    request: EditRequest, media: MediaInfo, model: VisionLanguage | None
+    request: EditRequest, look: MediaInfo, shot: FrameRange, model: VisionLanguage | None
 ) -> tuple[InstructionPlan, str]:
-    """The plan, and why it is not the vision-language model's where that was asked in vain."""
+    """The plan, and why it is not the vision-language model's where that was asked in vain.
+
+    All ranges and previews of a shot show the model one picture, and so does who borrows its look.
+    """
     plan, fault = plan_instruction(request.instruction), ""
     if model is not None and request.local.scope is Scope.AUTO:
-        frame = (request.frame_range.start_frame + request.frame_range.end_frame_exclusive) // 2
+        frame = (shot.start_frame + shot.end_frame_exclusive) // 2
         try:
-            plan = _plan_of_model(request.instruction, model, media, frame)
+            plan = _plan_of_model(request.instruction, model, look, frame)
         except VisionLanguageError as error:
             fault = str(error)
     if request.local.phrase:

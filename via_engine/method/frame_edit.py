@@ -138,7 +138,7 @@ class FrameEdit:
             check: called before every step; raises to stop.
             masks: (k, 1, h, w), 0 to 1, at latent size, where the edit goes; None is everywhere.
             anchor: (1, 3, H, W), RGB, 0 to 1: what the first frame is to become. After every step
-                that blends it stands there with the noise of that step, for the others to look at.
+                it stands there with the noise of that step, for the others to look at.
 
         Raises:
             ModelError: the model's answer holds numbers that are no numbers, or memory runs out.
@@ -237,6 +237,7 @@ class FrameEdit:
             mask=masks,
             schedule=schedule,
             trajectory=trajectory,
+            anchors=0 if anchor is None else len(anchor),
         )
 
     def _source(self, image_latents: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ stays on at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,9 +88,13 @@ class RootStage:
             found = adapters.find(key)
             reused = found is not None
             if found is None:
-                pair = yield from self._pair(settings)
-                found = replace(self._tuned(pair, settings), root_frame=pair.frame)
+                pair, notes = self._pair(settings)
+                yield from _told(notes)
+                tuned = self._tuned(pair, settings)
+                found = replace(tuned, root_frame=pair.frame, notes=notes)
                 adapters.keep(key, found)
+            else:
+                yield from _told(found.notes)
             adapter = found
         if left is not None:
             save_adapter(adapter, left)
@@ -145,29 +149,18 @@ class RootStage:
             check=self.check,
         )
 
-    def _pair(self, settings: AdaptSettings) -> Generator[EditEvent, None, RootPair]:
+    def _pair(self, settings: AdaptSettings) -> tuple[RootPair, tuple[str, ...]]:
+        """The root pair, and what a person should know of it."""
         root = settings.root
         if isinstance(root, RootImage):
             width, height = upright_size(self.clip.look)
             [frame] = self._frames([root.frame])
-            return root_pair_from_image(frame, read_still(root.path), width=width, height=height)
+            painted = read_still(root.path)
+            return root_pair_from_image(frame, painted, width=width, height=height), ()
         if isinstance(root, RootChoice):
-            return self._edited(self._frames([root.frame]), [root])[0].pair
+            return self._edited(self._frames([root.frame]), [root])[0].pair, ()
         candidates, unjudged = self._candidates(settings.candidates)
-        if unjudged:
-            yield Note(text=f"The root was chosen without the vision-language model: {unjudged}")
-        best = candidates[0]
-        if best.opinion is not None and best.opinion < _LEAST_OPINION:
-            yield Note(
-                text=f"The vision-language model finds the best edit of the root frame weak "
-                f"({best.opinion:.0f} of 10). Choose one yourself (--roots N --pick)."
-            )
-        if not best.is_sound:
-            yield Note(
-                text=f"No edit of the root frame is convincing ({best.fault}); the best of them is "
-                "taken. Choose one yourself (--roots N --pick), or word the instruction otherwise."
-            )
-        return best.pair
+        return candidates[0].pair, tuple(_doubts(candidates[0], unjudged))
 
     def _candidates(self, count: int) -> tuple[list[RootCandidateEdit], str]:
         """The best first, and why nobody judged them where somebody was to."""
@@ -265,6 +258,26 @@ class RootStage:
 
     def _area_identity(self, frames: Sequence[int]) -> str:
         return "" if self.area is None else self.area.identity(frames)
+
+
+def _told(notes: Sequence[str]) -> Iterator[Note]:
+    return (Note(text=text) for text in notes)
+
+
+def _doubts(best: RootCandidateEdit, unjudged: str) -> Iterator[str]:
+    """Why a person might rather choose the root."""
+    if unjudged:
+        yield f"The root was chosen without the vision-language model: {unjudged}"
+    if best.opinion is not None and best.opinion < _LEAST_OPINION:
+        yield (
+            f"The vision-language model finds the best edit of the root frame weak "
+            f"({best.opinion:.0f} of 10). Choose one yourself (--roots N --pick)."
+        )
+    if not best.is_sound:
+        yield (
+            f"No edit of the root frame is convincing ({best.fault}); the best of them is "
+            "taken. Choose one yourself (--roots N --pick), or word the instruction otherwise."
+        )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def decode_png(data: bytes) -> NDArray[np.float32]:
 def read_still(path: Path) -> NDArray[np.float32]:
     """Picture (H, W, 3) float32 R'G'B' in 0..1 of a file Pillow reads; alpha is left out.
 
+    Grey of 16 bits keeps them, and of floating point is clipped to the range.
+
     Raises:
         MediaNotFoundError: there is no such file.
         MediaUnreadableError: it is no picture, or is damaged.
@@ -46,14 +48,22 @@ def read_still(path: Path) -> NDArray[np.float32]:
         raise MediaNotFoundError(f"there is no picture at {path}; check the path")
     try:
         with Image.open(path) as image:
-            samples = np.asarray(image.convert("RGB"))
+            return _samples(image)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise MediaUnreadableError(
             f"{path} is no picture Via reads ({error}); give a PNG, TIFF or JPEG file"
         ) from error
-    return samples.astype(np.float32) / np.float32(255)
 
 
 def to_8_bit(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Picture (H, W, 3) in 0..1 as uint8."""
     return np.rint(np.clip(frame, 0, 1) * 255).astype(np.uint8)
+
+
+def _samples(image: Image.Image) -> NDArray[np.float32]:
+    """(H, W, 3), 0..1; Pillow's own way to RGB cuts wider grey off at 255."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        full = np.float32(1 if image.mode == "F" else 65_535)
+        grey = np.clip(np.asarray(image).astype(np.float32) / full, 0, 1)
+        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+    return np.asarray(image.convert("RGB")).astype(np.float32) / np.float32(255)

@@ -131,14 +131,16 @@ class GroupInfo(_message.Message):
     def __init__(self, group_frames: _Optional[_Iterable[int]] = ..., reused: _Optional[bool] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class MaskInfo(_message.Message):
-    __slots__ = ("phrases", "frames_with_subject", "frames_total")
+    __slots__ = ("phrases", "frames_with_subject", "frames_total", "is_background")
     PHRASES_FIELD_NUMBER: _ClassVar[int]
     FRAMES_WITH_SUBJECT_FIELD_NUMBER: _ClassVar[int]
     FRAMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    IS_BACKGROUND_FIELD_NUMBER: _ClassVar[int]
     phrases: _containers.RepeatedScalarFieldContainer[str]
     frames_with_subject: int
     frames_total: int
-    def __init__(self, phrases: _Optional[_Iterable[str]] = ..., frames_with_subject: _Optional[int] = ..., frames_total: _Optional[int] = ...) -> None: ...
+    is_background: bool
+    def __init__(self, phrases: _Optional[_Iterable[str]] = ..., frames_with_subject: _Optional[int] = ..., frames_total: _Optional[int] = ..., is_background: _Optional[bool] = ...) -> None: ...
 
 class AdapterInfo(_message.Message):
     __slots__ = ("root_frame", "steps", "reused", "duration", "file_name", "size_bytes", "sha256")

@@ -205,6 +205,12 @@ def test_a_background_without_anything_in_front_is_everything(calm: World) -> No
     assert all(track.mask(frame).all() for frame in range(100, 100 + COUNT))
 
 
+def test_a_background_with_nothing_named_in_front_is_everything(calm: World) -> None:
+    plan = replace(plan_instruction("replace the background with a desert"), phrases=())
+    track = track_masks(calm, 100, plan, calm, calm, nothing)
+    assert all(track.mask(frame).all() for frame in range(100, 100 + COUNT))
+
+
 def test_what_shall_stay_before_a_new_background_must_be_there(calm: World) -> None:
     with pytest.raises(SubjectNotFoundError, match=r'"zeppelin".*mask of your own'):
         calm.track("put the zeppelin in a desert")

@@ -101,6 +101,20 @@ def test_last_step_schedule_leaves_the_edit_alone_until_then() -> None:
 
 
 @SCHEDULES
+def test_an_anchor_stands_at_its_source_after_every_step_of_the_last_step_schedule(
+    settings: dict[str, Any],
+) -> None:
+    blend = local_blend(mask_of(0), BlendSchedule.LAST_STEP, anchors=1)
+    held = local_blend(mask_of(0), BlendSchedule.CONSTANT)
+    made, edit = scheduler(settings), randn(*SHAPE, seed=3)
+
+    for step_index in range(STEPS - 1):
+        anchor, other = blend.after_step(edit, step_index, made)
+        assert torch.equal(anchor, held.after_step(edit, step_index, made)[0])
+        assert torch.equal(other, edit[1])
+
+
+@SCHEDULES
 @pytest.mark.parametrize(("is_shared", "kept_share"), [(True, 1.0), (False, 0.5**0.5)])
 def test_only_shared_noise_keeps_its_strength(
     settings: dict[str, Any], is_shared: bool, kept_share: float

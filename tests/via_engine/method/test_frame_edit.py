@@ -268,6 +268,19 @@ def test_the_gather_is_blended_too(editor: InstructPix2PixEditor) -> None:
     assert not equal_groups(plain, edit.gather(pictures, GROUP, never, masks_of(0, 3)))
 
 
+@pytest.mark.parametrize("schedule", BlendSchedule)
+def test_the_other_frames_see_what_an_anchor_shows(
+    editor: InstructPix2PixEditor, schedule: BlendSchedule
+) -> None:
+    edit = frame_edit(editor, blend_schedule=schedule)
+    pictures, masks = random_frames(3), masks_of(1, 3)
+    first, second = (
+        edit.gather(pictures, GROUP, never, masks, random_frames(1, seed=seed)) for seed in (5, 6)
+    )
+
+    assert not equal_groups(first, second)
+
+
 @pytest.mark.parametrize("mode", [AttentionMode.GATHER_SWAP, AttentionMode.CROSS_FRAME])
 def test_sharing_the_first_steps_alone_gathers_no_more(
     editor: InstructPix2PixEditor, mode: AttentionMode

@@ -168,12 +168,36 @@ def test_a_judge_that_fails_or_finds_the_root_weak_is_told(
         settings = VisionLanguageSettings(base_url=chat.base_url, model="eyes", api_key="key")
         editor = editor_of(card, vision_language=settings)
         chat.script = [fails(400, "no plans"), judgement]
-        adapt = AdaptSettings(steps=1, candidates=1)
-        events = run(editor, request_for(instruction="make it night", adapt=adapt))
-    notes = [note.text for note in of_kind(events, Note)]
-    assert any(told in note for note in notes)
-    assert any("Planned by local rules" in note for note in notes)
-    assert len(of_kind(events, EditorAdapted)) == 1
+        request = request_for(
+            instruction="make it night", adapt=AdaptSettings(steps=1, candidates=1)
+        )
+        first = run(editor, request)
+        chat.script = [fails(400, "no plans")]
+        other = request_for(
+            instruction="make it night", adapt=request.adapt, frame_range=FrameRange(4, 6)
+        )
+        second = run(editor, other)
+    # A preview may have tuned already: who edits then has to hear of it as well.
+    for events, is_reused in ((first, False), (second, True)):
+        notes = [note.text for note in of_kind(events, Note)]
+        assert any(told in note for note in notes)
+        assert any("Planned by local rules" in note for note in notes)
+        assert of_kind(events, EditorAdapted)[0].reused == is_reused
+
+
+def test_all_ranges_of_a_shot_are_planned_by_the_same_picture(
+    card: ModelCard, request_for: Callable[..., EditRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with running_chat_server() as chat:
+        settings = VisionLanguageSettings(base_url=chat.base_url, model="eyes", api_key="key")
+        editor = editor_of(card, vision_language=settings)
+        chat.script = [fails(400, "no plans")]
+        run(editor, request_for(instruction="make it night"))
+        run(editor, request_for(instruction="make it night", frame_range=FrameRange(4, 7)))
+        editor.preview(request_for(instruction="make it night"), 1, lambda: False)
+    assert len(chat.requests) >= 3
+    assert len({picture for request in chat.requests for picture in request.pictures}) == 1
 
 
 def test_a_resumed_edit_goes_on_with_the_tuning_it_began_with(

@@ -224,6 +224,34 @@ def test_the_look_of_another_clip_is_shared(
     assert (group.group_frames, group.reused) == (lender.group_frames, True)
 
 
+def test_a_look_whose_frames_do_not_show_the_subject_is_refused(
+    editor: VideoEditor,
+    clip: MediaInfo,
+    request_for: Callable[..., EditRequest],
+    tmp_path: Path,
+) -> None:
+    other = clip_of(tmp_path, drawn(demo_scene(), range(20, 24)))
+    look = LookSource(
+        media_path=clip.path,
+        media_identity=clip.identity,
+        frame_range=FrameRange(CUT, END),
+        group_range=FrameRange(CUT, END),
+    )
+    borrowed = request_for(media_path=other.path, media_identity=other.identity, look_source=look)
+    with pytest.raises(SubjectNotFoundError, match=r'look is shared.*"ball".*another job'):
+        run(editor, borrowed)
+
+
+def test_a_new_background_is_told_as_one(
+    editor: VideoEditor, request_for: Callable[..., EditRequest]
+) -> None:
+    [mask] = of_kind(
+        run(editor, request_for(instruction="replace the background with a beach")), MaskReady
+    )
+    assert mask.is_background
+    assert mask.frames_with_subject == 4
+
+
 def test_preview_is_local_too(
     editor: VideoEditor, clip: MediaInfo, request_for: Callable[..., EditRequest], tmp_path: Path
 ) -> None:

@@ -19,7 +19,13 @@ from via_engine.config import EngineConfig
 from via_engine.editor import VideoEditor
 from via_engine.errors import RequestError
 from via_engine.measure.quality.ablation import SOURCE, Ablation, Bench, Gallery, ablate
-from via_engine.measure.quality.clips import BenchClip, footage, footage_paths, held_out_clips
+from via_engine.measure.quality.clips import (
+    BenchClip,
+    footage,
+    footage_identity,
+    footage_paths,
+    held_out_clips,
+)
 from via_engine.measure.quality.conditioned import conditioned_rows
 from via_engine.measure.quality.drift import LONG_FRAMES, drift_rows
 from via_engine.measure.quality.kept_figures import KeptFigures
@@ -98,7 +104,8 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     """The method with parts left out and whole, against the true answer.
 
     Raises:
-        RequestError: footage without an instruction, or the other way round.
+        RequestError: footage without an instruction, or the other way round; a long clip that
+            leaves nothing to compare its first window with.
         ViaEngineError: clips or models cannot be read, or an edit fails.
     """
     if (options.clips is None) != (not options.instruction):
@@ -189,7 +196,7 @@ def _asked(options: QualityOptions, card: ModelCard, seed: int) -> dict[str, str
         "variants": " ".join(options.variants),
         "adapt_steps": str(options.adapt_steps),
         "dtype": options.dtype,
-        "clips": "" if options.clips is None else str(options.clips.resolve()),
+        "clips": "" if options.clips is None else footage_identity(options.clips),
         "instruction": options.instruction,
     }
 

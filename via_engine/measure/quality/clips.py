@@ -17,6 +17,7 @@ from via_engine.measure.metrics.fidelity import Clip, Masks
 from via_engine.media_types import FrameRange
 from via_engine.model_card import ModelCard
 from via_engine.picture.decode import read_frames
+from via_engine.picture.durable_file import sha256_of
 from via_engine.picture.probe import probe_media
 from via_engine.schedule import clip_working_size
 from via_engine.starter.world.render import owner_map, render_frame
@@ -160,6 +161,11 @@ def footage_paths(folder: Path) -> list[Path]:
     if not found:
         raise RequestError(f"{folder} holds no .mov, .mp4, .mkv or .mxf file; name another folder")
     return found
+
+
+def footage_identity(folder: Path) -> str:
+    """Names and contents of a folder's video files; a change of any changes it."""
+    return " ".join(f"{path.name} {sha256_of(path)}" for path in footage_paths(folder))
 
 
 def read_clip(path: Path, frame_range: FrameRange, size: tuple[int, int] | None = None) -> Clip:

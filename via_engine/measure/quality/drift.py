@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from via_engine.errors import RequestError
 from via_engine.measure.metrics.colour_spread import Lab, majority_share, mean_colours
 from via_engine.measure.metrics.fidelity import Clip
 from via_engine.measure.quality.ablation import Bench
@@ -60,7 +61,16 @@ def drift_rows(bench: Bench, folder: Path, *, frame_count: int = LONG_FRAMES) ->
 
     The medians of the later windows' figures must be within 5 % of the first window's, and so must
     those of the last third, where a drift shows most.
+
+    Raises:
+        RequestError: there is no later window.
+        ViaEngineError: the edit fails.
     """
+    if frame_count <= WINDOW_FRAMES:
+        raise RequestError(
+            f"later windows of {WINDOW_FRAMES} frames are compared with the first one, and "
+            f"{frame_count} frames hold one only; give --frames a larger number"
+        )
     attempts = count(bench.seed * SEEDS_PER_RUN)
     question = next_question("vague_recolour", attempts, frame_count)
     whole = FrameRange(0, frame_count)

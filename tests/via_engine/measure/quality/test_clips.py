@@ -15,6 +15,7 @@ from via_engine.measure.quality.clips import (
     MIX,
     WIDTH,
     BenchClip,
+    footage_identity,
     footage_paths,
     held_out_clips,
     next_question,
@@ -97,3 +98,12 @@ def test_a_folder_without_footage_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.MOV").touch()
     (tmp_path / "a.mp4").touch()
     assert [path.name for path in footage_paths(tmp_path)] == ["a.mp4", "b.MOV"]
+
+
+def test_figures_of_footage_are_kept_for_its_contents(tmp_path: Path) -> None:
+    (tmp_path / "b.mov").write_bytes(b"one")
+    first = footage_identity(tmp_path)
+    (tmp_path / "b.mov").write_bytes(b"two")
+    exported_again = footage_identity(tmp_path)
+    (tmp_path / "a.mov").write_bytes(b"one")
+    assert len({first, exported_again, footage_identity(tmp_path)}) == 3

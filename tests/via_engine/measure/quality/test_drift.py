@@ -10,6 +10,7 @@ import pytest
 
 from tests.via_engine.measure.quality.fake_editor import KnowingEditor
 from tests.via_engine.measure.quality.test_ablation import bench_of
+from via_engine.errors import RequestError
 from via_engine.measure.quality.clips import next_question
 from via_engine.measure.quality.drift import Window, drift_rows, window_rows
 from via_engine.measure.quality.figures import Figure
@@ -55,6 +56,14 @@ def test_a_slow_drift_shows_in_the_last_windows() -> None:
 def test_better_later_windows_are_apart_as_well() -> None:
     inside, *_ = window_rows([window(20), window(22)])
     assert not inside.holds
+
+
+def test_a_clip_of_one_window_is_refused_before_it_is_edited(
+    critic: Critic, tmp_path: Path
+) -> None:
+    bench = bench_of(KnowingEditor(clips=[]), critic, lambda: None)
+    with pytest.raises(RequestError, match="48 frames hold one"):
+        drift_rows(bench, tmp_path, frame_count=48)
 
 
 def test_a_clip_of_three_windows(
