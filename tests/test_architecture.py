@@ -55,7 +55,7 @@ ENGINE_ORDER: list[set[str]] = [
     {"edit_settings"},
     {"edit_request"},
     {"edit_events"},
-    {"weights"},
+    {"weights", "half_products"},
     {"schedule", "starter"},
     {"picture", "models", "masks"},
     {"method"},

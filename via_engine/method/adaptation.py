@@ -24,11 +24,11 @@ from torch import Tensor
 
 from via_engine.edit_settings import AdaptSettings
 from via_engine.errors import ModelError, RequestError
+from via_engine.half_products import has_half_products
 from via_engine.method.adapter import Adapter, AdapterKind, Anchor, unet_identity
 from via_engine.method.affine import held_out_affine, tuning_affines
 from via_engine.method.tuning_set import TuningBatch, TuningSet
 from via_engine.models.editors import InstructPix2PixEditor
-from via_engine.models.placement import has_half_products
 
 VIEWS = 24
 BATCH = 4

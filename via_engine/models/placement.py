@@ -8,6 +8,7 @@ import warnings
 import torch
 
 from via_engine.errors import ModelError
+from via_engine.half_products import has_half_products
 
 _DTYPES = {
     "float32": torch.float32,
@@ -53,14 +54,6 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
             stacklevel=2,
         )
     return _DTYPES[name]
-
-
-def has_half_products(device: torch.device) -> bool:
-    """Whether the device multiplies matrices in bfloat16; other CPUs emulate it, very slowly."""
-    if device.type != "cpu":
-        return True
-    known = torch.cpu.get_capabilities()
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def begin_measuring_memory(device: torch.device) -> None:

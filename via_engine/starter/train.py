@@ -17,31 +17,52 @@ from typing import Any
 import torch
 from torch.multiprocessing.spawn import spawn
 
-from via_engine.errors import ModelError
-from via_engine.starter.bundle import packaged_folder
+from via_engine.errors import ModelError, ViaEngineError
+from via_engine.starter.bundle import packaged_folder, starter_folder
 from via_engine.starter.training.process_group import process_group
 from via_engine.starter.training.training_run import TrainingRun
 from via_engine.starter.training.trainings import ABOUT, Training, training_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, train, and package the model once all its parts are there."""
+    """Parse the command line, train, and package the model once all its parts are there.
+
+    Raises:
+        ModelError: the cache holds another training's checkpoint, or not what this one needs.
+        ModelIntegrityError: packaged weights to go on from are missing or altered.
+    """
     given = sys.argv[1:] if arguments is None else list(arguments)
     parsed = _parser(asked=next(iter(given), "")).parse_args(given)
     training = training_of(parsed.model)
     parsed.cache = parsed.cache or _platform_cache()
     parsed.into = parsed.into or packaged_folder(training.part_of)
     if parsed.from_packaged:
-        training.unpack(packaged_folder(training.part_of), parsed.cache)
-    if not parsed.export_only:
+        training.unpack(starter_folder(training.part_of), parsed.cache)
+    if parsed.export_only:
+        _check_trained(parsed)
+    else:
         if parsed.processes > 1:
             spawn(_train, (parsed,), nprocs=parsed.processes)  # type: ignore[no-untyped-call]
         else:
             _train(0, parsed)
+        reached = _run(0, parsed).steps_reached()
+        if reached < parsed.steps:
+            sys.stderr.write(
+                f"stopped at step {reached} of {parsed.steps}, and nothing is packaged; run the "
+                "same again to go on, or with --export-only to package it as it is\n"
+            )
+            return 0
     training.export(parsed.cache, parsed.into)
     if parsed.into.exists():
         sys.stderr.write(f"wrote {parsed.into}\n")
     return 0
+
+
+def _check_trained(parsed: argparse.Namespace) -> None:
+    if not (parsed.cache / f"{parsed.model}_weights.pt").exists():
+        raise ModelError(
+            f"{parsed.cache} holds no trained {parsed.model}; train it into this cache first"
+        )
 
 
 def _train(rank: int, parsed: argparse.Namespace) -> None:
@@ -132,7 +153,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         "--from-packaged", action="store_true", help="go on from the packaged weights"
     )
     parser.add_argument("--time-limit-s", type=float, default=float("inf"))
-    parser.add_argument("--export-only", action="store_true", help="package the last checkpoint")
+    parser.add_argument("--export-only", action="store_true", help="package what was trained last")
 
 
 def _flag(name: str) -> str:
@@ -150,4 +171,7 @@ def _platform_cache() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ViaEngineError as error:
+        sys.exit(f"error: {error}")

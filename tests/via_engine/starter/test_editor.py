@@ -18,6 +18,8 @@ from via_engine.starter.evaluation.evaluate import (
     score_edits,
     vae_psnr,
 )
+from via_engine.starter.evaluation.scores import nearest_colour
+from via_engine.starter.world.vocabulary import Edit
 
 SAMPLING = Sampling(steps=6)
 
@@ -45,18 +47,40 @@ def test_latents_are_of_unit_size(editor: StableDiffusionInstructPix2PixPipeline
 
 def test_autoencoder_keeps_pictures(editor: StableDiffusionInstructPix2PixPipeline) -> None:
     world_db, photo_db = vae_psnr(editor, 12, seed=4)
-    assert world_db > 23
-    assert photo_db > 21
+    assert world_db > 32
+    assert photo_db > 29
 
 
-@pytest.mark.parametrize("value", ["night", "fog"])
-def test_time_edit_comes_close_to_the_truth(
-    editor: StableDiffusionInstructPix2PixPipeline, value: str
+@pytest.mark.parametrize(
+    ("edit", "value", "least_db"),
+    [
+        ("time", "night", 27),
+        ("time", "sunset", 27),
+        ("time", "winter", 27),
+        ("time", "fog", 27),
+        ("style", "sketch", 24),
+        ("style", "sepia", 26),
+        ("kind", "", 23),
+        ("remove", "", 22),
+        ("background", "", 22),
+        ("material", "", 25),
+    ],
+)
+def test_an_edit_comes_close_to_the_truth(
+    editor: StableDiffusionInstructPix2PixPipeline, edit: Edit, value: str, least_db: float
 ) -> None:
-    cases = held_out_cases("time", 4, 1, SAMPLING, value=value)
+    cases = held_out_cases(edit, 6, 1, SAMPLING, value=value)
     made = edit_cases(editor, cases, SAMPLING, seed=1)
     untouched = np.median([psnr(case.source, case.truth) for case in cases])
-    assert score_edits(cases, made).psnr_to_truth > untouched + 4
+    assert score_edits(cases, made).psnr_to_truth > max(least_db, untouched + 2)
+
+
+def test_a_vague_recolour_has_several_answers(
+    editor: StableDiffusionInstructPix2PixPipeline,
+) -> None:
+    [case] = held_out_cases("vague_recolour", 1, 1, SAMPLING)
+    made = [edit_cases(editor, [case], SAMPLING, seed=seed)[0] for seed in range(8)]
+    assert len({nearest_colour(frame, case.mask) for frame in made}) >= 3
 
 
 def test_recolour_reaches_the_colour_and_keeps_the_rest(
@@ -64,8 +88,8 @@ def test_recolour_reaches_the_colour_and_keeps_the_rest(
 ) -> None:
     cases = held_out_cases("recolour", 8, 1, SAMPLING)
     scores = score_edits(cases, edit_cases(editor, cases, SAMPLING, seed=1))
-    assert scores.colour_accuracy >= 0.5
-    assert scores.psnr_outside > 20
+    assert scores.colour_accuracy >= 0.85
+    assert scores.psnr_outside > 28
 
 
 def test_attention_decides_appearance(editor: StableDiffusionInstructPix2PixPipeline) -> None:

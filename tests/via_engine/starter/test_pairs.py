@@ -38,13 +38,13 @@ def test_shard_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pairs, "FAMILIES_PER_SHARD", 3)
     for shard in range(len(pairs.SIZES)):
         write_shard(tmp_path, shard, _fake_encode)
-    table = load_pairs(tmp_path, 1)
+    table = load_pairs(tmp_path, 1, 4)
     assert table.latents.shape[1:] == (16, 16, 16)
     assert table.latents.dtype == torch.float16
     assert int(table.rows[:, :2].max()) + 1 < len(table.latents)
     assert sum(map(len, table.rows_by_edit.values())) == len(table.rows)
-    assert load_pairs(tmp_path, 0).latents.shape[2:] == (18, 32)
-    assert load_pairs(tmp_path, 3).latents.shape[2:] == (12, 20)
+    assert load_pairs(tmp_path, 0, 4).latents.shape[2:] == (18, 32)
+    assert load_pairs(tmp_path, 3, 4).latents.shape[2:] == (12, 20)
 
 
 def _as_seen(objects: tuple[object, ...]) -> list[str]:

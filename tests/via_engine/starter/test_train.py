@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 
-from via_engine.errors import ModelError
-from via_engine.starter import train
+from via_engine import half_products
+from via_engine.errors import ModelError, ModelIntegrityError
+from via_engine.starter import bundle, train
 from via_engine.starter.bundle import (
     StarterModel,
     checked_folder,
@@ -17,15 +21,20 @@ from via_engine.starter.bundle import (
     read_record,
 )
 from via_engine.starter.evaluation.evaluate import load_editor
-from via_engine.starter.training import pairs, train_editor
+from via_engine.starter.training import pairs
 from via_engine.starter.training.train_editor import GatheredAttention, build_unet
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four families, one for each shard of picture shapes."""
-    for module in (pairs, train_editor):
-        monkeypatch.setattr(module, "FAMILIES_PER_SHARD", 1)
+    monkeypatch.setattr(pairs, "FAMILIES_PER_SHARD", 1)
 
 
 @pytest.mark.usefixtures("short")
@@ -47,6 +56,87 @@ def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "editor: 100%" in told and "2/2" in told and "samples/s" in told
     with pytest.raises(ModelError, match=r"begun by another command.*--seed 0"):
         train.main(["editor", *place, *few, "--steps", "3", "--seed", "1"])
+    # Another autoencoder means other latents: pairs are encoded anew.
+    assert train.main(["vae", *place, "--steps", "3", "--batch-size", "2"]) == 0
+    assert train.main(["editor", *place, *few, "--steps", "3"]) == 0
+    assert [len(list(one.iterdir())) for one in cache.glob("pairs_of_*")] == [4, 4]
+
+
+@pytest.mark.usefixtures("short")
+def test_a_packaged_editor_goes_on_with_the_autoencoder_it_was_packaged_with(
+    tmp_path: Path,
+) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / "editor"
+    place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu", "--batch-size", "2"]
+    assert train.main(["vae", *place, "--steps", "1"]) == 0
+    few = ["--families", "4", "--steps", "1"]
+    assert train.main(["editor", *place, *few, "--from-packaged"]) == 0
+    packaged, made = (read_record(one)["vae"] for one in (packaged_folder("editor"), folder))
+    assert made == packaged
+
+
+def test_a_training_cut_short_is_not_packaged_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "critic"
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(folder), "--device", "cpu"]
+    command = ["critic", *place, "--from-packaged", "--batch-size", "1", "--steps", "2"]
+    assert train.main([*command, "--time-limit-s", "0"]) == 0
+    assert "stopped at step 0 of 2" in capsys.readouterr().err
+    assert not folder.exists()
+    assert train.main(command) == 0
+    packaged = read_record(packaged_folder("critic"))["critic"]
+    made = read_record(checked_folder(folder))["critic"]
+    assert (made["steps"], str(made["command"]).count(" && ")) == (
+        2,
+        str(packaged["command"]).count(" && ") + 1,
+    )
+
+
+def test_altered_weights_are_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(packaged_folder("critic"), tmp_path / "critic")
+    with (tmp_path / "critic" / "config.json").open("a") as file:
+        file.write(" ")
+    monkeypatch.setattr(bundle, "_WEIGHTS", tmp_path)
+    with pytest.raises(ModelIntegrityError, match=r"config\.json is altered"):
+        train.main(["critic", "--cache", str(tmp_path / "cache"), "--from-packaged"])
+
+
+def test_processes_that_begin_together_train_one_model(tmp_path: Path) -> None:
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(tmp_path / "grounder")]
+    flags = ["--batch-size", "1", "--fresh", "2", "--steps", "1", "--port", str(free_port())]
+    assert train.main(["grounder", *place, *flags, "--processes", "2", "--device", "cpu"]) == 0
+    assert read_record(checked_folder(tmp_path / "grounder"))["grounder"]["samples"] == 2
+
+
+@pytest.mark.parametrize("model", ["segmenter", "critic"])
+def test_a_processor_without_bfloat16_trains_in_float32(
+    model: StarterModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(half_products, "has_half_products", lambda device: False)
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(tmp_path / model)]
+    assert train.main([model, *place, "--device", "cpu", "--batch-size", "1", "--steps", "1"]) == 0
+
+
+@pytest.mark.parametrize("model", get_args(StarterModel))
+def test_recorded_commands_can_be_given_again(model: StarterModel, tmp_path: Path) -> None:
+    for part, record in read_record(packaged_folder(model)).items():
+        assert {"seed", "steps", "samples", "wall_time_s", "final_loss", "commit"} <= set(record)
+        for command in str(record["command"]).split(" && "):
+            module, *words = command.removeprefix("python -m ").split()
+            assert module == "via_engine.starter.train", part
+            again = [word for word in words if word != "--from-packaged"]
+            # Read to the end, and refused for what is not there.
+            with pytest.raises(ModelError, match="holds no trained"):
+                train.main([*again, "--cache", str(tmp_path), "--export-only"])
+
+
+def test_all_weights_together_are_small() -> None:
+    folders = [packaged_folder(model) for model in get_args(StarterModel)]
+    sizes = [one.stat().st_size for folder in folders for one in folder.rglob("*.safetensors")]
+    assert sum(sizes) < 60e6
 
 
 def test_a_decoder_without_an_autoencoder_says_what_to_train(tmp_path: Path) -> None:

@@ -91,6 +91,11 @@ def test_vague_recolour_has_seven_answers() -> None:
     assert {scene.objects[0].colour for scene in answers} == set(PALETTE) - {"red"}
 
 
+def test_a_recolour_to_the_colour_that_is_there_changes_nothing() -> None:
+    red = Instruction(edit="recolour", value="red", kind="ball")
+    assert edited_scenes(demo_scene(), red) == (demo_scene(),)
+
+
 def test_edit_of_an_absent_object_is_refused() -> None:
     with pytest.raises(ValueError, match="heart"):
         edited_scene(demo_scene(), Instruction(edit="remove", kind="heart"))

@@ -18,6 +18,7 @@ from rich.progress import Progress
 from via_engine.config import EngineConfig
 from via_engine.editor import VideoEditor
 from via_engine.errors import RequestError
+from via_engine.half_products import has_half_products
 from via_engine.measure.quality.ablation import SOURCE, Ablation, Bench, Gallery, ablate
 from via_engine.measure.quality.clips import (
     BenchClip,
@@ -41,7 +42,7 @@ from via_engine.models.catalog import load_catalog
 from via_engine.models.critic import load_critic
 from via_engine.models.editors import load_editor
 from via_engine.models.mgie import load_conditioner
-from via_engine.models.placement import has_half_products, resolve_device, resolve_dtype
+from via_engine.models.placement import resolve_device, resolve_dtype
 from via_engine.picture.durable_file import sha256_of
 from via_engine.starter.bundle import RECORD_NAME, starter_folder
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count as count_from
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,24 +74,28 @@ class Case:
 def held_out_cases(
     edit: Edit, count: int, seed: int, sampling: Sampling, *, value: str = ""
 ) -> list[Case]:
+    """The first `count` of `all_held_out_cases`."""
+    return list(islice(all_held_out_cases(edit, seed, sampling, value=value), count))
+
+
+def all_held_out_cases(
+    edit: Edit, seed: int, sampling: Sampling, *, value: str = ""
+) -> Iterator[Case]:
     """Cases of one form of edit on held-out day-time scenes; of one value only, if given.
 
     Every case is of a scene of its own; times and styles are asked of photo-like pictures too.
+    There is no end to them.
     """
-    found: list[Case] = []
-    attempt = seed * _SEEDS_PER_RUN
-    while len(found) < count:
-        attempt += 1
+    for attempt in count_from(seed * _SEEDS_PER_RUN + 1):
         case = _case(edit, value, attempt, sampling)
         if case is not None:
-            found.append(case)
-    return found
+            yield case
 
 
 def case_at(
     scene: Scene, instruction: Instruction, text: str, sampling: Sampling, frame: int
 ) -> Case | None:
-    """The case in one frame; None when the object named hardly shows there."""
+    """The case in one frame; None when the object named hardly shows there, or not once changed."""
     width, height = sampling.width, sampling.height
     after = edited_scene(scene, instruction)
     source = render_frame(scene, frame, width=width, height=height)
@@ -102,6 +109,8 @@ def case_at(
         changed = mask | (source != truth).any(axis=2)
         if instruction.edit == "kind":
             mask = owner_map(after, frame, width=width, height=height) == index
+            if not mask.any():
+                return None
     return Case(
         scene=scene,
         instruction=instruction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from via_engine.starter.evaluation.cases import (
     Case,
     Frame,
     Sampling,
+    all_held_out_cases,
     case_at,
-    held_out_cases,
 )
 from via_engine.starter.evaluation.editing import edit_frames
 from via_engine.starter.training.train_editor import GatheredAttention
@@ -46,14 +47,9 @@ class AttentionWitness:
 def attention_witness(
     pipeline: StableDiffusionInstructPix2PixPipeline, count: int, seed: int, sampling: Sampling
 ) -> AttentionWitness:
-    """Probe whether appearance runs through self-attention."""
-    figures: list[tuple[float, ...]] = []
-    for case in held_out_cases("vague_recolour", count, seed, sampling):
-        later = case_at(
-            case.scene, case.instruction, case.text, sampling, CASE_FRAME + _FRAMES_APART
-        )
-        if later is not None:
-            figures.append(_pair_figures(pipeline, (case, later), sampling, seed))
+    """Probe on `count` pairs of frames whether appearance runs through self-attention."""
+    pairs = islice(_pairs(seed, sampling), count)
+    figures = [_pair_figures(pipeline, pair, sampling, seed) for pair in pairs]
     means = [float(value) for value in np.mean(figures, axis=0)]
     return AttentionWitness(
         removed_levels=means[0],
@@ -62,6 +58,16 @@ def attention_witness(
         same_noise_spread_alone=means[3],
         same_noise_spread_gathered=means[4],
     )
+
+
+def _pairs(seed: int, sampling: Sampling) -> Iterator[tuple[Case, Case]]:
+    """Two frames of each held-out scene whose object shows in both."""
+    for case in all_held_out_cases("vague_recolour", seed, sampling):
+        later = case_at(
+            case.scene, case.instruction, case.text, sampling, CASE_FRAME + _FRAMES_APART
+        )
+        if later is not None:
+            yield case, later
 
 
 def _pair_figures(

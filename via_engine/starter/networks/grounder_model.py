@@ -135,7 +135,17 @@ def build_grounder(config: Mapping[str, Any], text_folder: Path) -> GroundingDIN
 
 def starter_grounder(text_folder: Path) -> GroundingDINO:
     """The starter's grounder before training; its word list is written into `text_folder`."""
+    write_starter_text(text_folder)
+    return untrained_grounder(text_folder)
+
+
+def write_starter_text(text_folder: Path) -> None:
+    """The word list of the world and the settings of the text encoder that reads it."""
     write_text_folder(text_folder, width=_TEXT_WIDTH)
+
+
+def untrained_grounder(text_folder: Path) -> GroundingDINO:
+    """The starter's grounder before training, on what `write_starter_text` wrote."""
     model = build_grounder(STARTER_CONFIG, text_folder)
     _start_undecided(model)
     return model

@@ -105,11 +105,11 @@ def unpack_editor(folder: Path, cache: Path) -> None:
 
 
 def trained_vae(cache: Path, *names: str) -> tuple[AutoencoderKL, Record]:
-    """The autoencoder in `cache` and its record: the first of these trainings that was run.
+    """The autoencoder in `cache` and its record: what the latest of these trainings made.
 
     Without names: the one whose latents an editor learns on.
     """
-    state = _first_state(cache, names or ("vae", "packaged_vae"))
+    state = _latest_state(cache, names or ("vae", "packaged_vae"))
     vae = build_vae()
     vae.load_state_dict(state["model"])
     return vae.eval(), state["record"]
@@ -117,20 +117,22 @@ def trained_vae(cache: Path, *names: str) -> tuple[AutoencoderKL, Record]:
 
 def trained_editor(cache: Path) -> tuple[Editor, Record]:
     """UNet and text encoder in `cache`, trained there or packaged, and their record."""
-    state = _first_state(cache, ("editor", "packaged_editor"))
+    state = _latest_state(cache, ("editor", "packaged_editor"))
     editor = Editor(build_unet(), build_text_encoder(world_tokenizer(cache / "tokenizer")))
     editor.load_state_dict(state["model"])
     return editor.eval(), state["record"]
 
 
-def _first_state(cache: Path, names: tuple[str, ...]) -> dict[str, Any]:
+def _latest_state(cache: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    """What was trained, or brought in from a package, last."""
     paths = [cache / f"{name}_weights.pt" for name in names]
-    found = next((path for path in paths if path.exists()), None)
-    if found is None:
+    there = [path for path in paths if path.exists()]
+    if not there:
         raise ModelError(
             f"{cache} holds no trained {names[0]}; train it first, or add --from-packaged"
         )
-    state: dict[str, Any] = torch.load(found, weights_only=True, map_location="cpu")
+    latest = max(there, key=lambda path: path.stat().st_mtime_ns)
+    state: dict[str, Any] = torch.load(latest, weights_only=True, map_location="cpu")
     return state
 
 

@@ -136,6 +136,11 @@ def write_shard(folder: Path, shard: int, encode: Encoder) -> Path:
     return path
 
 
+def shard_count(families: int) -> int:
+    """Shards that hold so many families."""
+    return -(-families // FAMILIES_PER_SHARD)
+
+
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a shard lies."""
     return folder / f"pairs_{shard:04d}.pt"
@@ -158,16 +163,14 @@ class PairTable:
     rows_by_edit: dict[Edit, Tensor]
 
 
-def load_pairs(folder: Path, shape: int) -> PairTable:
-    """Every stored shard of `SIZES[shape]` as one table."""
+def load_pairs(folder: Path, shape: int, shards: int) -> PairTable:
+    """Those of the first `shards` that hold pictures of `SIZES[shape]`, as one table."""
     latents: list[Tensor] = []
     rows: list[Tensor] = []
     instructions: dict[Instruction, int] = {}
     base = 0
-    for path in sorted(folder.glob("pairs_*.pt")):
-        if int(path.stem.split("_")[1]) % len(SIZES) != shape:
-            continue
-        shard = torch.load(path, weights_only=True)
+    for number in range(shape, shards, len(SIZES)):
+        shard = torch.load(shard_path(folder, number), weights_only=True)
         words = [
             instructions.setdefault(
                 Instruction(edit=edit, value=value, kind=kind, colour=colour), len(instructions)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from via_engine.half_products import fast_products
 from via_engine.starter.bundle import read_record, rewritten, starter_folder, write_record
 from via_engine.starter.networks.conditioner_model import (
     IMAGE_TOKENS,
@@ -60,10 +61,7 @@ class ConditionerSettings:
 def train_conditioner(settings: ConditionerSettings, run: TrainingRun) -> None:
     """Fit the conditioner, from the run's last checkpoint if it has one."""
     torch.manual_seed(settings.seed)
-    if run.rank == 0:
-        conditioner_tokenizer(run.folder / _CACHED_TOKENIZER)
-    run.wait_for_all()
-    tokenizer = conditioner_tokenizer(run.folder / _CACHED_TOKENIZER)
+    tokenizer = run.first_one_makes(lambda: conditioner_tokenizer(run.folder / _CACHED_TOKENIZER))
     model = Conditioner(with_image_tokens(tokenizer))
     run.begin(model)
     model = model.train().to(run.device)
@@ -80,7 +78,7 @@ def train_conditioner(settings: ConditionerSettings, run: TrainingRun) -> None:
     batches = lessons.draw(settings.seed + run.step + 1_000_003 * run.rank, settings.batch_size)
     while run.continues(settings.steps):
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with fast_products(run.device):
             loss = conditioner_loss(model, next(batches), encoded)
         run.learn(loss, model, optimizer)
         if run.advance(float(loss.detach()), settings.batch_size):

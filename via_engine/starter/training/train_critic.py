@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import CLIPModel
 
+from via_engine.half_products import fast_products
 from via_engine.starter.bundle import read_record, rewritten, write_record
 from via_engine.starter.networks.critic_model import IMAGE_SIDE, build_critic, write_preprocessor
 from via_engine.starter.networks.text import world_tokenizer
@@ -46,7 +47,7 @@ class CriticSettings:
 def train_critic(settings: CriticSettings, run: TrainingRun) -> None:
     """Fit the critic, from the run's last checkpoint or its given start."""
     torch.manual_seed(settings.seed)
-    tokenizer = world_tokenizer(run.folder / "tokenizer")
+    tokenizer = run.first_one_makes(lambda: world_tokenizer(run.folder / "tokenizer"))
     critic = build_critic(tokenizer).train().to(run.device)
     run.begin(critic)
     optimizer = torch.optim.AdamW(
@@ -97,7 +98,7 @@ def unpack_critic(folder: Path, cache: Path) -> None:
 
 def critic_loss(critic: CLIPModel, batch: CriticBatch, direction_scale: float) -> Tensor:
     """The sum of the three losses of a batch on the critic's device."""
-    with torch.autocast(critic.device.type, dtype=torch.bfloat16):
+    with fast_products(critic.device):
         pictures = critic.get_image_features(pixel_values=batch.pixels).pooler_output
         texts = critic.get_text_features(input_ids=batch.token_ids).pooler_output
     pictures = functional.normalize(pictures.float(), dim=-1)

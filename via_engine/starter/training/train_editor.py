@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from via_engine.half_products import fast_products
 from via_engine.starter.networks.text import (
     TEXT_WIDTH,
     build_text_encoder,
@@ -22,10 +25,10 @@ from via_engine.starter.networks.text import (
 from via_engine.starter.training.channels_first_norms import normalise_channels_first
 from via_engine.starter.training.editor_optimizer import EditorOptimizer
 from via_engine.starter.training.pairs import (
-    FAMILIES_PER_SHARD,
     SIZES,
     PairTable,
     load_pairs,
+    shard_count,
     shard_path,
     write_shard,
 )
@@ -50,7 +53,6 @@ _CLOSE_UP_SIDE = 12
 _CLOSE_UP_SHARE = 0.8
 _FULL_AREA = 256
 _EMA_DECAY = 0.998
-_RELOAD_STEPS = 400
 
 
 class Editor(nn.Module):
@@ -147,12 +149,12 @@ def build_scheduler() -> DDIMScheduler:
 def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL) -> None:
     """Fit UNet and text encoder, from the run's last checkpoint if it has one.
 
-    Missing shards of pairs are encoded first; shards another process adds meanwhile are taken
-    in. Weights are averaged over steps, and the average is what `run.finish` keeps.
+    Missing shards of pairs are encoded first. Weights are averaged over steps, and the average is
+    what `run.finish` keeps.
     """
-    encode_pairs(run, vae, settings.families)
+    pairs_folder = encode_pairs(run, vae, settings.families)
     torch.manual_seed(settings.seed)
-    tokenizer = world_tokenizer(run.folder / "tokenizer")
+    tokenizer = run.first_one_makes(lambda: world_tokenizer(run.folder / "tokenizer"))
     editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
     run.begin(editor)
     editor.unet.to(memory_format=torch.channels_last)
@@ -167,7 +169,7 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     both = nn.ModuleDict({"editor": editor, "averaged": averaged})
     run.resume(both, optimizer)
     torch.manual_seed(settings.seed + run.step + 1_000_003 * run.rank)
-    batches = _batches(settings, run, tokenizer)
+    batches = _batches(settings, run, tokenizer, pairs_folder)
     attention = GatheredAttention()
     editor.unet.set_attn_processor(attention)
     scheduler = build_scheduler()
@@ -185,20 +187,34 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     run.finish(averaged.module)
 
 
-def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> None:
-    """Write every missing shard up to the wanted number of families, shared among processes."""
+def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> Path:
+    """The folder of the pairs this autoencoder encoded.
+
+    Every missing shard up to the wanted number of families is written now, shared among processes.
+    """
+    folder = run.folder / f"pairs_of_{encoder_identity(vae)}"
     vae = vae.to(run.device).eval()
 
     @torch.no_grad()
     def encode(frames: np.ndarray) -> Tensor:
         pixels = pixels_to_tensor(frames).to(run.device, memory_format=torch.channels_last)
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with fast_products(run.device):
             return torch.as_tensor(vae.encode(pixels).latent_dist.mode().cpu())
 
-    for shard in range(run.rank, -(-families // FAMILIES_PER_SHARD), run.processes):
-        if not shard_path(run.folder, shard).exists():
-            write_shard(run.folder, shard, encode)
+    for shard in range(run.rank, shard_count(families), run.processes):
+        if not shard_path(folder, shard).exists():
+            write_shard(folder, shard, encode)
     run.wait_for_all()
+    return folder
+
+
+def encoder_identity(vae: AutoencoderKL) -> str:
+    """Names the weights that decide what latents mean; the decoder's do not."""
+    digest = hashlib.sha256()
+    for part in (vae.encoder, vae.quant_conv):
+        for tensor in part.state_dict().values():
+            digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 @torch.no_grad()
@@ -228,7 +244,7 @@ def _editor_loss(
     noisy = scheduler.add_noise(batch.target, noise, timesteps)
     velocity = scheduler.get_velocity(batch.target, noise, timesteps)
     tokens, source = _drop_conditions(batch)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with fast_products(device):
         words = text_encoder(tokens).last_hidden_state
         latents = torch.cat([noisy, source], dim=1).contiguous(memory_format=torch.channels_last)
         found = unet(latents, timesteps, encoder_hidden_states=words, return_dict=False)[0]
@@ -273,25 +289,25 @@ def _both_frames(states: Tensor) -> Tensor:
 
 
 def _batches(
-    settings: EditorSettings, run: TrainingRun, tokenizer: CLIPTokenizer
+    settings: EditorSettings, run: TrainingRun, tokenizer: CLIPTokenizer, pairs_folder: Path
 ) -> Iterator[Batch]:
     """Endless batches of equal cost: small pictures and close-ups come in greater numbers."""
     chance = np.random.default_rng((23, settings.seed, run.step, run.rank))
     # All processes draw the same kind of batch, so that none waits for another.
     kind = np.random.default_rng((29, settings.seed, run.step))
     close_up_steps = settings.close_up_share * settings.steps
+    shards = shard_count(settings.families)
+    tables = [load_pairs(pairs_folder, shape, shards) for shape in range(len(SIZES))]
     while True:
-        tables = [load_pairs(run.folder, shape) for shape in range(len(SIZES))]
-        for _ in range(_RELOAD_STEPS):
-            table = tables[int(kind.integers(len(tables)))]
-            gathered = bool(kind.random() < _GATHERED_SHARE)
-            close_up = bool(run.step < close_up_steps and kind.random() < _CLOSE_UP_SHARE)
-            area = _CLOSE_UP_SIDE**2 if close_up else table.latents[0, 0].numel()
-            size = 2 * max(1, round(settings.batch_size * _FULL_AREA / area / 2))
-            batch = _draw(table, chance, size, tokenizer, gathered=gathered)
-            if close_up:
-                batch = _close_ups(batch, chance)
-            yield _moved(batch, run.device)
+        table = tables[int(kind.integers(len(tables)))]
+        gathered = bool(kind.random() < _GATHERED_SHARE)
+        close_up = bool(run.step < close_up_steps and kind.random() < _CLOSE_UP_SHARE)
+        area = _CLOSE_UP_SIDE**2 if close_up else table.latents[0, 0].numel()
+        size = 2 * max(1, round(settings.batch_size * _FULL_AREA / area / 2))
+        batch = _draw(table, chance, size, tokenizer, gathered=gathered)
+        if close_up:
+            batch = _close_ups(batch, chance)
+        yield _moved(batch, run.device)
 
 
 def _draw(

@@ -10,8 +10,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from via_engine.half_products import fast_products
 from via_engine.starter.bundle import read_record, rewritten, write_record
-from via_engine.starter.networks.grounder_model import STARTER_CONFIG, starter_grounder
+from via_engine.starter.networks.grounder_model import (
+    STARTER_CONFIG,
+    untrained_grounder,
+    write_starter_text,
+)
 from via_engine.starter.networks.grounding_text import TEXT_FOLDER
 from via_engine.starter.training.grounding_loss import grounding_loss
 from via_engine.starter.training.grounding_pictures import picture_batches
@@ -38,7 +43,11 @@ class GrounderSettings:
 def train_grounder(settings: GrounderSettings, run: TrainingRun) -> None:
     """Fit the grounder, from the run's last checkpoint if it has one."""
     torch.manual_seed(settings.seed)
-    model = starter_grounder(run.folder / _CACHED_TEXT)
+    text_folder = run.folder / _CACHED_TEXT
+    if run.rank == 0:
+        write_starter_text(text_folder)
+    run.wait_for_all()
+    model = untrained_grounder(text_folder)
     run.begin(model)
     model = model.train().to(run.device)
     optimizer = torch.optim.AdamW(
@@ -51,7 +60,7 @@ def train_grounder(settings: GrounderSettings, run: TrainingRun) -> None:
     while run.continues(settings.steps):
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
         batch = next(batches).to(run.device)
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with fast_products(run.device):
             loss = grounding_loss(model, batch)
         run.learn(loss, model, optimizer)
         if run.advance(float(loss.detach()), settings.batch_size):

@@ -12,6 +12,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn import functional
 
+from via_engine.half_products import fast_products, product_dtype
 from via_engine.starter.bundle import read_record, rewritten, write_record
 from via_engine.starter.networks.sam_model import (
     WEIGHTS_NAME,
@@ -130,7 +131,7 @@ def encode_region(sam: Sam, pictures: Tensor, region: Region) -> Tensor:
     canvas = sam.preprocess(pictures.float())
     rows, columns = _pixels(region)
     tokens_down, tokens_across = _tokens(region)
-    with torch.autocast(canvas.device.type, dtype=torch.bfloat16):
+    with fast_products(canvas.device):
         tokens = encoder.patch_embed(canvas[..., rows, columns])
         tokens = tokens + encoder.pos_embed[:, tokens_down, tokens_across]
         for block in encoder.blocks:
@@ -150,12 +151,13 @@ def decode_region(
     place = sam.prompt_encoder.get_dense_pe()[..., down, across]
     dense = features + sam.prompt_encoder.no_mask_embed.weight[..., None, None]
     dense = dense.repeat_interleave(len(sparse) // len(features), dim=0)
-    with torch.autocast(features.device.type, dtype=torch.bfloat16):
+    dtype = product_dtype(features.device)
+    with fast_products(features.device):
         logits, expected = sam.mask_decoder.predict_masks(
-            image_embeddings=torch.zeros_like(features[:1], dtype=torch.bfloat16),
-            image_pe=place.bfloat16(),
+            image_embeddings=torch.zeros_like(features[:1], dtype=dtype),
+            image_pe=place.to(dtype),
             sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense.bfloat16(),
+            dense_prompt_embeddings=dense.to(dtype),
         )
     return logits.float(), expected.float()
 

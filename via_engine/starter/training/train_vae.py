@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional
 
+from via_engine.half_products import fast_products
 from via_engine.starter.training.channels_first_norms import normalise_channels_first
 from via_engine.starter.training.training_run import TrainingRun, VaeSettings
 from via_engine.starter.world.render import render_frame
@@ -63,7 +64,7 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
     )
     while run.continues(settings.steps):
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with fast_products(run.device):
             loss = _vae_loss(vae, next(pictures), settings.kl_weight)
         run.learn(loss, vae, optimizer)
         if run.advance(float(loss.detach()), settings.batch_size):
@@ -96,7 +97,7 @@ def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
     while run.continues(settings.steps):
         run.set_learning_rate(optimizer, settings.learning_rate, settings.steps)
         batch = next(pictures)
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with fast_products(run.device):
             with torch.no_grad():
                 latents = _with_noise(vae.encode(batch).latent_dist.mode())
             loss = _picture_loss(vae.decode(latents).sample.float(), batch)

@@ -7,16 +7,18 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 from via_engine.errors import ModelError
+
+Made = TypeVar("Made")
 
 _CHECKPOINT_PERIOD_S = 180.0
 # In a file that keeps what a terminal would have shown, a line now and then is enough.
@@ -181,6 +183,12 @@ class TrainingRun:
         self.step, self.samples = state["step"], state["samples"]
         self.wall_time_s, self.loss = state["wall_time_s"], state["loss"]
 
+    def steps_reached(self) -> int:
+        """Steps the checkpoint has behind it; 0 without one."""
+        if not self.checkpoint.exists():
+            return 0
+        return int(torch.load(self.checkpoint, map_location="cpu", weights_only=True)["step"])
+
     def continues(self, steps: int) -> bool:
         """Whether another step is due."""
         going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
@@ -216,6 +224,16 @@ class TrainingRun:
         pieces = torch.split(flat / self.processes, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
+
+    def first_one_makes(self, make: Callable[[], Made]) -> Made:
+        """What `make` gives in every process, once the first process had it alone.
+
+        For files that whoever comes first writes and everybody reads.
+        """
+        if self.rank == 0:
+            make()
+        self.wait_for_all()
+        return make()
 
     def wait_for_all(self) -> None:
         """Return once every process has come here."""

@@ -271,12 +271,10 @@ def _edited_objects(thing: SceneObject, instruction: Instruction) -> tuple[Scene
         return (replace(thing, kind=instruction.value),)
     if instruction.edit == "material":
         return (replace(thing, material=instruction.value),)
-    wanted = [instruction.value] if instruction.edit == "recolour" else list(PALETTE)
-    return tuple(
-        replace(thing, colour=colour, material="plain")
-        for colour in wanted
-        if colour != colour_word(thing)
-    )
+    wanted = [instruction.value]
+    if instruction.edit == "vague_recolour":
+        wanted = [colour for colour in PALETTE if colour != colour_word(thing)]
+    return tuple(replace(thing, colour=colour, material="plain") for colour in wanted)
 
 
 def _random_photo(chance: np.random.Generator) -> Scene:
