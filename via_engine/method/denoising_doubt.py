@@ -10,6 +10,7 @@ one, at lower noise how smooth the picture is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -27,7 +28,10 @@ _SEEDS_PER_NOISE = 1_000
 _BATCH = 4
 
 
-@torch.inference_mode()
+Errors: TypeAlias = tuple[Tensor, ...]
+"""Squared errors of some edits, in batches: (P, B, 1, h, w) float32, P being the times asked."""
+
+
 def denoising_doubts(
     editor: ImageEditor,
     instruction: str,
@@ -49,19 +53,48 @@ def denoising_doubts(
     Raises:
         ModelError: the checkpoint predicts something unknown.
     """
-    text = editor.condition(instruction, pictures.source).text
-    image_latents = editor.encode_frames(pictures.source)
-    weight = functional.interpolate(pictures.inside, size=image_latents.shape[2:], mode="area")
-    weight = weight.to(image_latents) if weight.any() else torch.ones_like(image_latents[:, :1])
-    found: list[float] = []
-    for batch in batches(list(pictures.edited), _BATCH):
+    errors = denoising_errors(
+        editor, instruction, pictures.source, pictures.edited, check, noises=noises
+    )
+    return doubts_inside(errors, pictures.inside)
+
+
+@torch.inference_mode()
+def denoising_errors(
+    editor: ImageEditor,
+    instruction: str,
+    source: Tensor,
+    edited: Tensor,
+    check: Callable[[], None],
+    *,
+    noises: int,
+) -> Errors:
+    """What `denoising_doubts` weighs, of edits (N, 3, H, W) of a source (1, 3, H, W).
+
+    Raises:
+        ModelError: the checkpoint predicts something unknown.
+    """
+    text = editor.condition(instruction, source).text
+    image_latents = editor.encode_frames(source)
+    found = []
+    for batch in batches(list(edited), _BATCH):
         latents = editor.encode_frames(torch.stack(batch)) * editor.vae.config.scaling_factor
         errors = [
             _errors(editor, text, image_latents, latents, part, noise_number, check)
             for part in _PARTS
             for noise_number in range(noises)
         ]
-        inside_errors = (torch.stack(errors) * weight).sum((2, 3, 4)) / weight.sum()
+        found.append(torch.stack(errors))
+    return tuple(found)
+
+
+def doubts_inside(errors: Errors, inside: Tensor) -> list[float]:
+    """The mean logarithm of each edit's errors where they count: (1, 1, H, W), 0 to 1."""
+    weight = functional.interpolate(inside, size=errors[0].shape[3:], mode="area")
+    weight = weight.to(errors[0]) if weight.any() else torch.ones_like(errors[0][:1, :1])
+    found: list[float] = []
+    for batch in errors:
+        inside_errors = (batch * weight).sum((2, 3, 4)) / weight.sum()
         found += inside_errors.log().mean(0).tolist()
     return found
 

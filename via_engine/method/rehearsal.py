@@ -19,7 +19,11 @@ from torch import Tensor
 from via_engine.edit_settings import Sampling
 from via_engine.method.adapter import Adapter
 from via_engine.method.clip import Clip
-from via_engine.method.denoising_doubt import denoising_doubts
+from via_engine.method.denoising_doubt import (
+    Errors,
+    denoising_errors,
+    doubts_inside,
+)
 from via_engine.method.edit_area import EditArea
 from via_engine.method.root_frame import RootFrame
 from via_engine.method.root_score import RootPictures
@@ -77,15 +81,17 @@ class Rehearsal:
         Raises:
             ModelError: memory runs out, or the model's numbers are none.
         """
-        edits = [self._edited(choice, None) for choice in choices]
-        best = int(np.argmax(self._values(edits)))
-        *values, tuned = self._values([*edits, self._edited(choices[best], adapter)])
-        return choices[best], tuned > values[best]
+        tried = self._tried([self._edited(choice, None) for choice in choices])
+        best = int(np.argmax(_values(self.watched, tried)))
+        tuned = self._tried([self._edited(choices[best], adapter)])
+        beside = [one.beside(other) for one, other in zip(tried, tuned, strict=True)]
+        *values, of_tuned = _values(self.watched, beside)
+        return choices[best], of_tuned > values[best]
 
-    def _values(self, edits: Sequence[Sequence[Tensor]]) -> list[float]:
-        """What each edit is worth beside the others: the mean over the watched frames."""
-        by_frame = [
-            edit_values(
+    def _tried(self, edits: Sequence[Sequence[Tensor]]) -> list[Tried]:
+        """Of each watched frame all its edits, and how the untuned editor errs on them."""
+        return [
+            try_edits(
                 self.clip.editor,
                 self.clip.instruction,
                 frame,
@@ -94,7 +100,6 @@ class Rehearsal:
             )
             for place, frame in enumerate(self.watched)
         ]
-        return [float(value) for value in np.mean(by_frame, axis=0)]
 
     def _edited(self, sampling: Sampling, adapter: Adapter | None) -> list[Tensor]:
         """(1, 3, H, W) of each watched frame, as the clip would have it."""
@@ -106,25 +111,55 @@ class Rehearsal:
         return [torch.from_numpy(edit.edited).permute(2, 0, 1)[None] for edit in edits]
 
 
-def edit_values(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tried:
+    """Edits (N, 3, H, W) of one frame, and the editor's errors when it denoises them."""
+
+    edited: Tensor
+    errors: Errors
+
+    def beside(self, others: Tried) -> Tried:
+        """The same with more edits of the frame behind them."""
+        edited = torch.cat([self.edited, others.edited])
+        return Tried(edited=edited, errors=self.errors + others.errors)
+
+    def values(self, frame: RootFrame) -> list[float]:
+        """What each edit is worth beside the others; more is better.
+
+        An edit is worth how far it went towards the answer it shows and how likely the editor finds
+        it, where it may change. Where that is the whole frame, the parts count by how much they
+        change.
+        """
+        alpha = frame.alpha
+        inside = _changed_most(frame.source, self.edited) if alpha is None else alpha
+        pictures = RootPictures(source=frame.source, edited=self.edited, inside=inside)
+        doubts = doubts_inside(self.errors, inside)
+        return [
+            _PROGRESS_WEIGHT * math.log(progress + _SMALL_PROGRESS) - doubt
+            for progress, doubt in zip(pictures.progress(), doubts, strict=True)
+        ]
+
+
+def try_edits(
     editor: InstructPix2PixEditor,
     instruction: str,
     frame: RootFrame,
     edited: Tensor,
     check: Callable[[], None],
-) -> list[float]:
-    """What each edit (N, 3, H, W) of a frame is worth beside others of it; more is better.
+) -> Tried:
+    """Asks the editor what it thinks of edits (N, 3, H, W) of a frame.
 
-    An edit is worth how far it went towards the answer it shows and how likely the editor finds it,
-    where it may change. Where that is the whole frame, the parts count by how much they change.
+    Raises:
+        ModelError: the checkpoint predicts something unknown.
     """
-    inside = _changed_most(frame.source, edited) if frame.alpha is None else frame.alpha
-    pictures = RootPictures(source=frame.source, edited=edited, inside=inside)
-    doubts = denoising_doubts(editor, instruction, pictures, check, noises=_NOISES)
-    return [
-        _PROGRESS_WEIGHT * math.log(progress + _SMALL_PROGRESS) - doubt
-        for progress, doubt in zip(pictures.progress(), doubts, strict=True)
-    ]
+    errors = denoising_errors(editor, instruction, frame.source, edited, check, noises=_NOISES)
+    return Tried(edited=edited, errors=errors)
+
+
+def _values(frames: Sequence[RootFrame], tried: Sequence[Tried]) -> list[float]:
+    """What each edit is worth: the mean over the watched frames."""
+    by_frame = [one.values(frame) for frame, one in zip(frames, tried, strict=True)]
+    return [float(value) for value in np.mean(by_frame, axis=0)]
 
 
 def _changed_most(source: Tensor, edited: Tensor) -> Tensor:

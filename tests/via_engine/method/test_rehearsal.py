@@ -7,7 +7,7 @@ import torch
 from via_engine.edit_settings import Sampling
 from via_engine.measure.roots import as_tensor, case_root, load_starter_editor, right_answers
 from via_engine.method.adaptation import half_products
-from via_engine.method.rehearsal import SEEDS, edit_values, samplings
+from via_engine.method.rehearsal import SEEDS, samplings, try_edits
 from via_engine.models.editors import InstructPix2PixEditor
 from via_engine.starter.evaluation.cases import Case, held_out_cases
 from via_engine.starter.evaluation.cases import Sampling as CaseSampling
@@ -21,7 +21,19 @@ def editor() -> InstructPix2PixEditor:
 
 def values(editor: InstructPix2PixEditor, case: Case, edited: torch.Tensor) -> list[float]:
     with half_products(editor.unet):
-        return edit_values(editor, case.text, case_root(case), edited, lambda: None)
+        tried = try_edits(editor, case.text, case_root(case), edited, lambda: None)
+    return tried.values(case_root(case))
+
+
+def test_edits_tried_apart_are_worth_what_they_are_together(editor: InstructPix2PixEditor) -> None:
+    [case] = held_out_cases("recolour", 1, seed=3, sampling=CaseSampling())
+    frame = case_root(case)
+    pictures = as_tensor([case.source, right_answers(case)[0]])
+    first, second, both = (
+        try_edits(editor, case.text, frame, edited, lambda: None)
+        for edited in (pictures[:1], pictures[1:], pictures)
+    )
+    assert first.beside(second).values(frame) == pytest.approx(both.values(frame), rel=1e-3)
 
 
 def test_what_is_rehearsed_begins_with_what_was_asked_for() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from functools import partial
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from via_engine.measure.quality.pair import PAIR_FRAMES, pair_rows
 from via_engine.measure.quality.plot import write_plot
 from via_engine.measure.quality.report import AblationReport
 from via_engine.measure.quality.sheet import variant_sheet
+from via_engine.measure.quality.side_by_side import run_side_by_side
 from via_engine.measure.quality.variants import SELF_ONLY, VARIANTS
 from via_engine.measure.quality.verdicts import verdicts
 from via_engine.measure.rows import Row
@@ -49,6 +51,7 @@ from via_engine.starter.bundle import RECORD_NAME, starter_folder
 VARIANT_NAMES = tuple(variant.name for variant in VARIANTS)
 QUICK_CLIPS, QUICK_FRAMES = 4, 8
 FULL_CLIPS, FULL_FRAMES = 30, 48
+MOST_PROCESSES = 4
 # Of the first ones, those that are vague recolours are edited under the conditioner as well.
 CONDITIONED_CLIPS = 8
 
@@ -69,6 +72,8 @@ class QualityOptions:
         pair: a source and an edit of it to measure; nothing is edited.
         long: edit one clip of a minute instead and look for drift.
         part: which part of how many equal ones, from 1, is measured now.
+        processes: that measure side by side, sharing the cores; None is up to four on a processor,
+            where several clips at once keep the cores busier than one does, and one on a GPU.
         keep: folder that keeps every clip's figures; those it holds are not measured again.
         plot: where to write the figures as PNG.
         sheet: where to write frames of the first clip measured now as PNG; none is written when
@@ -86,6 +91,7 @@ class QualityOptions:
     pair: Sequence[Path] = ()
     long: bool = False
     part: tuple[int, int] = (1, 1)
+    processes: int | None = None
     keep: Path | None = None
     plot: Path | None = None
     sheet: Path | None = None
@@ -115,11 +121,14 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     if options.pair:
         source, edit = options.pair
         return pair_rows(source, edit, critic, frame_count=options.frames or PAIR_FRAMES)
+    processes = 1 if options.long else _process_count(options)
+    if processes > 1:
+        return _measured_together(seed, options, processes)
     config = _config(options)
     card = load_catalog(config).cards[0]
     editor = VideoEditor(config)
     editor.load(card.name)
-    with tempfile.TemporaryDirectory() as folder, _progress() as (expect, advance):
+    with tempfile.TemporaryDirectory() as folder, _progress("edits") as (expect, advance):
         bench = Bench(
             editor=editor,
             card=card,
@@ -153,6 +162,54 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     if options.sheet is not None and gallery.frames:
         _write_sheet(found, gallery, options.sheet)
     return AblationReport(ablation=found, rows=rows)
+
+
+def _process_count(options: QualityOptions) -> int:
+    if options.processes is not None:
+        return options.processes
+    if options.part != (1, 1) or resolve_device(EngineConfig().device).type != "cpu":
+        return 1
+    return min(_clips_to_measure(options), torch.get_num_threads(), MOST_PROCESSES)
+
+
+def _clips_to_measure(options: QualityOptions) -> int:
+    part, parts = options.part
+    clips = options.clip_count if options.clips is None else len(footage_paths(options.clips))
+    return len(range(part - 1, clips, parts))
+
+
+def _measured_together(
+    seed: int, options: QualityOptions, processes: int
+) -> list[Row] | AblationReport:
+    """Every process measures a part and keeps its figures; then they are read together."""
+    part, parts = options.part
+    with tempfile.TemporaryDirectory() as scratch, _progress("clips") as (expect, advance):
+        folder = options.keep or Path(scratch)
+        seen = len(list(folder.iterdir()))
+
+        def watch() -> None:
+            nonlocal seen
+            for _ in range(len(list(folder.iterdir())) - seen):
+                advance()
+                seen += 1
+
+        alone = replace(options, processes=1, keep=folder, plot=None)
+        split = [
+            replace(
+                alone,
+                part=(part + parts * number, parts * processes),
+                sheet=options.sheet if number == 0 else None,
+            )
+            for number in range(processes)
+        ]
+        expect(_clips_to_measure(options))
+        run_side_by_side([partial(_measure_part, seed, one) for one in split], watch)
+        return quality(seed, replace(alone, plot=options.plot, sheet=None))
+
+
+def _measure_part(seed: int, options: QualityOptions) -> None:
+    with redirect_stderr(StringIO()):
+        quality(seed, options)
 
 
 def _config(options: QualityOptions) -> EngineConfig:
@@ -226,10 +283,10 @@ def _write_sheet(found: Ablation, gallery: Gallery, path: Path) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
+def _progress(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
     """A bar on stderr; yields what is told how many edits come, and what is told of each."""
     with Progress(console=Console(stderr=True)) as shown:
-        task = shown.add_task("edits", total=None)
+        task = shown.add_task(what, total=None)
         yield (
             lambda total: shown.update(task, total=total),
             lambda: shown.advance(task),

@@ -69,6 +69,13 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
         help="only every Nth clip, from the Kth; N runs that share a --keep measure side by side",
     )
     command.add_argument(
+        "--processes",
+        type=positive,
+        metavar="N",
+        help="measure so many clips at once, which share the cores (default: up to four on a "
+        "processor, one on a GPU or with --part)",
+    )
+    command.add_argument(
         "--plot", type=picture_path, metavar="FILE.png", help="write the figures there as a plot"
     )
     command.add_argument(
