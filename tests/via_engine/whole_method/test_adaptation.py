@@ -207,7 +207,8 @@ def test_a_resumed_edit_goes_on_with_the_tuning_it_began_with(
     request = request_for(
         frame_range=FrameRange(0, END),
         instruction="make it night",
-        adapt=AdaptSettings(root=root, steps=1),
+        # One step is not sure to help where products are in bfloat16.
+        adapt=AdaptSettings(root=root, steps=6),
     )
     whole = run(editor, request)
     [first, *_] = of_kind(whole, ChunkFinished)
@@ -215,7 +216,8 @@ def test_a_resumed_edit_goes_on_with_the_tuning_it_began_with(
     # A server that was started anew has nothing resident, and must not tune once more.
     again = run(editor_of(card), resumed)
     [tuned], [found] = (of_kind(events, EditorAdapted) for events in (whole, again))
-    assert (found.root_frame, found.steps) == (tuned.root_frame, tuned.steps) == (1, 1)
+    assert (found.root_frame, found.steps) == (tuned.root_frame, tuned.steps)
+    assert (tuned.root_frame, tuned.steps > 0) == (1, True)
     assert np.array_equal(pictures_of(again), pictures_of(whole))
 
 
