@@ -124,7 +124,8 @@ def test_a_processor_without_bfloat16_trains_in_float32(
 def test_recorded_commands_can_be_given_again(model: StarterModel, tmp_path: Path) -> None:
     for part, record in read_record(packaged_folder(model)).items():
         assert {"seed", "steps", "samples", "wall_time_s", "final_loss", "commit"} <= set(record)
-        for command in str(record["command"]).split(" && "):
+        commands = [record["command"], record.get("from_nothing", record["command"])]
+        for command in " && ".join(map(str, commands)).split(" && "):
             module, *words = command.removeprefix("python -m ").split()
             assert module == "via_engine.starter.train", part
             again = [word for word in words if word != "--from-packaged"]
