@@ -25,6 +25,8 @@ let isEnded = false;
 let busy = null;
 
 const clipUrl = (path) => `/api/clips/${encodeURIComponent(clip.id)}/${path}`;
+// A preview or candidates are under way: they stand on the screen, with what stops them.
+const isTrying = () => Boolean(busy) && busy !== $("begin");
 const isUngraded = () => form.values().ungraded;
 const rate = (text) => { const [num, den] = text.split("/"); return num / (den || 1) || 24; };
 
@@ -96,7 +98,7 @@ async function showClip(find) {
     const { media, is_rendered: isRendered } = await find();
     if (clip !== wanted) return;
     const mustRender = clip.route === "render" && !isRendered && !isUngraded();
-    blank();
+    if (!isTrying()) blank();
     if (media) {
       viewer.show({
         name: clip.name, frames: media.frame_count, first: media.start_frame,
@@ -106,9 +108,9 @@ async function showClip(find) {
         after: null,
       });
     }
-    if (mustRender) askToRender(Boolean(media));
+    if (mustRender && !isTrying()) askToRender(Boolean(media));
   } catch (problem) {
-    if (clip === wanted) trouble(problem);
+    if (clip === wanted && !isTrying()) trouble(problem);
   }
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from resolve_scripts.client import ViaClient
 from tests.conftest import ROOT
@@ -137,6 +137,28 @@ def test_a_preview_is_stopped_and_the_server_is_free_again(
     page.get_by_label("Steps").fill("2")
     page.get_by_role("button", name="Preview this frame").click()
     expect(page.get_by_role("heading", name="Preview")).to_be_visible()
+
+
+def test_a_preview_that_began_before_the_clip_was_open_can_be_stopped(
+    page: Page, via_panel: Open, make_clip: MakeClip
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/media?*", hold)
+    via_panel(make_clip())
+    page.get_by_label("What shall change?").fill("make it winter")
+    page.locator("#settings").evaluate("settings => { settings.open = true; }")
+    page.get_by_label("Steps").fill("1000")
+    page.get_by_role("button", name="Preview this frame").click()
+    stop = page.locator("#empty").get_by_role("button", name="Stop")
+    expect(stop).to_be_visible()
+    with page.expect_response("**/frame?*"):
+        held.pop().continue_()
+    stop.click()
+    expect(page.get_by_role("button", name="Edit the clip")).to_be_enabled()
 
 
 def test_a_picked_candidate_leads_the_edit(
