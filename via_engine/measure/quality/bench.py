@@ -121,11 +121,10 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     if options.pair:
         source, edit = options.pair
         return pair_rows(source, edit, critic, frame_count=options.frames or PAIR_FRAMES)
-    processes = 1 if options.long else _process_count(options)
-    if processes > 1:
-        return _measured_together(seed, options, processes)
     config = _config(options)
     card = load_catalog(config).cards[0]
+    if not options.long and _process_count(options, config, card, seed) > 1:
+        return _measured_together(seed, options, config, card)
     editor = VideoEditor(config)
     editor.load(card.name)
     with tempfile.TemporaryDirectory() as folder, _progress("edits") as (expect, advance):
@@ -139,20 +138,12 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
         )
         if options.long:
             return drift_rows(bench, Path(folder), frame_count=options.frames or LONG_FRAMES)
-        clip_count, clips = _clips(options, card, seed)
+        clips = _clips(options, card, seed)
         variants = [variant for variant in VARIANTS if variant.name in options.variants]
         part, parts = options.part
-        expect(len(range(part - 1, clip_count, parts)) * len(variants))
+        expect(len(_numbers(options)) * len(variants))
         numbered = islice(enumerate(clips), part - 1, None, parts)
-        shelf = (
-            KeptFigures(
-                folder=options.keep,
-                asked=_asked(options, card, seed),
-                noted={"dtype": _dtype_name(config)},
-            )
-            if options.keep
-            else None
-        )
+        shelf = _shelf(options, options.keep, config, card, seed) if options.keep else None
         found, gallery = ablate(bench, variants, numbered, Path(folder), shelf)
     rows = verdicts(found)
     if options.clips is None and SELF_ONLY in variants and parts == 1:
@@ -164,35 +155,47 @@ def quality(seed: int, options: QualityOptions) -> list[Row] | AblationReport:
     return AblationReport(ablation=found, rows=rows)
 
 
-def _process_count(options: QualityOptions) -> int:
+def _process_count(
+    options: QualityOptions, config: EngineConfig, card: ModelCard, seed: int
+) -> int:
+    """As many as asked for, else as pay; never more than there are clips to measure."""
+    left = len(_numbers(options))
+    if options.keep is not None:
+        left -= _known(options, _shelf(options, options.keep, config, card, seed))
     if options.processes is not None:
-        return options.processes
-    if options.part != (1, 1) or resolve_device(EngineConfig().device).type != "cpu":
+        return min(left, options.processes)
+    if options.part != (1, 1) or resolve_device(config.device).type != "cpu":
         return 1
-    return min(_clips_to_measure(options), torch.get_num_threads(), MOST_PROCESSES)
+    return min(left, torch.get_num_threads(), MOST_PROCESSES)
 
 
-def _clips_to_measure(options: QualityOptions) -> int:
+def _numbers(options: QualityOptions) -> range:
+    """Numbers of the clips to measure."""
     part, parts = options.part
     clips = options.clip_count if options.clips is None else len(footage_paths(options.clips))
-    return len(range(part - 1, clips, parts))
+    return range(part - 1, clips, parts)
+
+
+def _known(options: QualityOptions, shelf: KeptFigures) -> int:
+    return sum(shelf.find(number) is not None for number in _numbers(options))
+
+
+def _shelf(
+    options: QualityOptions, folder: Path, config: EngineConfig, card: ModelCard, seed: int
+) -> KeptFigures:
+    asked, noted = _asked(options, card, seed), {"dtype": _dtype_name(config)}
+    return KeptFigures(folder=folder, asked=asked, noted=noted)
 
 
 def _measured_together(
-    seed: int, options: QualityOptions, processes: int
+    seed: int, options: QualityOptions, config: EngineConfig, card: ModelCard
 ) -> list[Row] | AblationReport:
     """Every process measures a part and keeps its figures; then they are read together."""
+    processes = _process_count(options, config, card, seed)
     part, parts = options.part
-    with tempfile.TemporaryDirectory() as scratch, _progress("clips") as (expect, advance):
+    with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
-        seen = len(list(folder.iterdir()))
-
-        def watch() -> None:
-            nonlocal seen
-            for _ in range(len(list(folder.iterdir())) - seen):
-                advance()
-                seen += 1
-
+        shelf = _shelf(options, folder, config, card, seed)
         alone = replace(options, processes=1, keep=folder, plot=None)
         split = [
             replace(
@@ -202,8 +205,17 @@ def _measured_together(
             )
             for number in range(processes)
         ]
-        expect(_clips_to_measure(options))
-        run_side_by_side([partial(_measure_part, seed, one) for one in split], watch)
+        with _progress("clips") as (expect, advance):
+            expect(len(_numbers(options)))
+            shown = 0
+
+            def watch() -> None:
+                nonlocal shown
+                for _ in range(_known(options, shelf) - shown):
+                    advance()
+                    shown += 1
+
+            run_side_by_side([partial(_measure_part, seed, one) for one in split], watch)
         return quality(seed, replace(alone, plot=options.plot, sheet=None))
 
 
@@ -222,14 +234,13 @@ def _config(options: QualityOptions) -> EngineConfig:
 
 def _clips(
     options: QualityOptions, card: ModelCard, seed: int
-) -> tuple[int, Iterator[Callable[[], BenchClip]]]:
-    """How many clips there will be, and the clips, each made when it is called."""
+) -> Iterator[Callable[[], BenchClip]]:
+    """All clips, whatever part is measured, each made when it is called."""
     frames = options.frame_count
     if options.clips is None:
-        count = options.clip_count
-        return count, held_out_clips(count, frame_count=frames, seed=seed)
+        return held_out_clips(options.clip_count, frame_count=frames, seed=seed)
     paths = footage_paths(options.clips)
-    return len(paths), (partial(footage, path, options.instruction, card, frames) for path in paths)
+    return (partial(footage, path, options.instruction, card, frames) for path in paths)
 
 
 def _dtype_name(config: EngineConfig) -> str:

@@ -54,6 +54,21 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--instruction", default="", metavar="TEXT", help="what is asked of the clips of --clips"
     )
+    _add_running_options(command)
+    command.add_argument(
+        "--plot", type=picture_path, metavar="FILE.png", help="write the figures there as a plot"
+    )
+    command.add_argument(
+        "--sheet",
+        type=picture_path,
+        metavar="FILE.png",
+        help="write frames of the first clip measured now, a row for each variant; none where "
+        "--keep holds them all",
+    )
+
+
+def _add_running_options(command: argparse.ArgumentParser) -> None:
+    """How hours of measuring are shared out and kept."""
     command.add_argument(
         "--keep",
         type=folder_path,
@@ -74,16 +89,6 @@ def add_quality_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="measure so many clips at once, which share the cores (default: up to four on a "
         "processor, one on a GPU or with --part)",
-    )
-    command.add_argument(
-        "--plot", type=picture_path, metavar="FILE.png", help="write the figures there as a plot"
-    )
-    command.add_argument(
-        "--sheet",
-        type=picture_path,
-        metavar="FILE.png",
-        help="write frames of the first clip measured now, a row for each variant; none where "
-        "--keep holds them all",
     )
 
 
