@@ -9,7 +9,7 @@ from typing import Any
 
 from via_engine.errors import ViaEngineError
 from via_engine.measure.adaptation import adaptation_gain
-from via_engine.measure.arguments import natural, picture_path, positive
+from via_engine.measure.arguments import picture_path, positive, seed
 from via_engine.measure.masks_over_time import tracked_masks
 from via_engine.measure.memory import memory
 from via_engine.measure.quality.bench import QualityOptions, quality
@@ -36,7 +36,7 @@ COUNTS = {"adaptation": ("--clips", 20), "masks": ("--clips", 30), "roots": ("--
 def parser() -> argparse.ArgumentParser:
     """The command line: one sub-command for each benchmark, some with options of their own."""
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--seed", type=natural, default=0, help="another seed gives fresh scenes")
+    shared.add_argument("--seed", type=seed, default=0, help="another seed gives fresh scenes")
     shared.add_argument("--json", action="store_true", help="rows as JSON on stdout")
     shared.add_argument("--check", action="store_true", help="end with 1 when a bar is missed")
     found = argparse.ArgumentParser(prog="via bench", description="Measures Via on this machine.")
@@ -100,7 +100,8 @@ def _add_starter_options(command: argparse.ArgumentParser) -> None:
         choices=MODELS,
         default=MODELS,
         metavar="MODEL",
-        help=f"only rows that need no models but these, of {', '.join(MODELS)}",
+        help=f"only rows that need no models but these, of {', '.join(MODELS)}; the "
+        "conditioner needs the editor",
     )
     command.add_argument(
         "--sheet",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
-def natural(text: str) -> int:
-    """0 or more."""
+def seed(text: str) -> int:
+    """0 or more; far enough below what a generator of torch takes to count on from there."""
     number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is no seed; give one from 0 to {2**32 - 1}")
     return number
 
 
@@ -29,6 +30,10 @@ def picture_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text} does not end in .png, the format that is written")
     if not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"the folder of {text} does not exist; make it first")
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder; give the name of a file")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written; check its permissions")
     return path
 
 

@@ -68,11 +68,13 @@ def starter(
         sheet: where to write pictures of some edits, as PNG; needs the editor.
 
     Raises:
-        RequestError: a sheet is asked for without the editor.
+        RequestError: a sheet, or the conditioner, is asked for without the editor.
         ModelIntegrityError: weights of one of `models` are missing or altered.
     """
     if sheet is not None and "editor" not in models:
         raise RequestError("the picture sheet shows the editor's work; name the editor as well")
+    if "conditioner" in models and "editor" not in models:
+        raise RequestError("the conditioner is judged by the editor's work; name the editor too")
     folders: Folders = {name: starter_folder(name) for name in models}
     segmenter = (
         load_segmenter(folders["segmenter"], device=_CPU) if "segmenter" in folders else None
@@ -123,7 +125,7 @@ def _other_rows(
     if "critic" in folders:
         with _progress("critic"):
             yield from critic_rows(load_critic(folders["critic"], device=_CPU), scenes, seed)
-    if "conditioner" in folders and "editor" in folders:
+    if "conditioner" in folders:
         conditioner = load_conditioner(folders["conditioner"], device=_CPU, dtype=torch.float32)
         pipeline, sampling = _editor(folders["editor"])
         with _progress("conditioner"):

@@ -87,7 +87,7 @@ def _recolour_rows(figures: Sequence[Figures]) -> Iterator[Row]:
     )
     if new:
         yield Row(
-            name="  of these, kind and colour never paired in training",
+            name="  of these, never asked for in training",
             value=_share(one.colour_is_right for one in new),
             unit="%",
             cases=len(new),

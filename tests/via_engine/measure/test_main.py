@@ -57,6 +57,19 @@ def test_options_reach_the_benchmark(fake: FakeStarter, tmp_path: Path) -> None:
     assert fake.asked == expected
 
 
+def test_a_folder_is_no_place_for_the_sheet(fake: FakeStarter, tmp_path: Path) -> None:
+    (tmp_path / "sheet.png").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        main(["starter", "--sheet", str(tmp_path / "sheet.png")])
+    assert ended.value.code == 2
+    assert not hasattr(fake, "asked")
+
+
+def test_the_conditioner_alone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["starter", "--models", "conditioner", "--check"]) == 1
+    assert "name the editor too" in capsys.readouterr().err
+
+
 def test_json_gives_every_row_with_its_cases(
     fake: FakeStarter, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,7 +174,8 @@ def test_footage_needs_an_instruction(tmp_path: Path, capsys: pytest.CaptureFixt
         (["quality", "--keep", "no/such/folder"], "is no folder"),
         (["starter", "--scenes", "0"], "give 1 or more"),
         (["starter", "--scenes", "many"], "invalid"),
-        (["starter", "--seed", "-1"], "below 0"),
+        (["starter", "--seed", "-1"], "no seed"),
+        (["starter", "--seed", str(2**32)], "no seed"),
         (["starter", "--sheet", "sheet.jpg"], ".png"),
         (["starter", "--sheet", "no/such/folder/sheet.png"], "does not exist"),
         (["starter", "--models", "painter"], "segmenter"),

@@ -29,6 +29,17 @@ from via_engine.starter.world.vocabulary import (
 SIZE = {"width": 128, "height": 96}
 
 
+def test_a_hidden_object_does_not_shine_through_by_rounding() -> None:
+    scene = random_world_scene(576, held_out=True)
+    orange = Instruction(edit="recolour", value="yellow", kind="box", colour="orange")
+    index = object_named(scene, orange)
+    assert index is not None
+    size = {"width": 64, "height": 64}
+    before, after = (render_frame(one, 36, **size) for one in (scene, edited_scene(scene, orange)))
+    elsewhere = ~object_mask(scene, index, 36, **size)
+    assert np.array_equal(before[elsewhere], after[elsewhere])
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_same_seed_same_video(seed: int) -> None:
     first = render_frame(random_scene(seed), 7, **SIZE)

@@ -47,7 +47,7 @@ class Case:
 
     `source` and `truth` show `frame` of the scene: (height, width, 3) uint8 RGB. `changed` is
     (height, width) bool: where the object named shows before or after the edit, or everywhere
-    for a global edit; `mask` is where it shows in the truth.
+    for a global edit; `mask` is where it shows in the truth, or in the source when it is removed.
     """
 
     scene: Scene

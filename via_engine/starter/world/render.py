@@ -101,7 +101,9 @@ def _lay(picture: Floats, owners: NDArray[np.int16], sprite: _Sprite, index: int
     below = owners[rows, columns]
     cover = np.where(below >= 0, np.round(sprite.cover), sprite.cover).astype(np.float32)
     region = picture[rows, columns]
-    region += cover[..., None] * (sprite.paint - region)
+    # Where an object covers all, nothing of what lies behind may show, not even in rounding.
+    region *= 1 - cover[..., None]
+    region += cover[..., None] * sprite.paint
     below[cover > 0] = index
 
 
