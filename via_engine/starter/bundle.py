@@ -46,9 +46,15 @@ def rewritten(folder: Path) -> Iterator[Path]:
         fresh = Path(scratch) / folder.name
         fresh.mkdir()
         yield fresh
-        if folder.exists():
-            folder.rename(Path(scratch) / "former")
-        fresh.rename(folder)
+        former = Path(scratch) / "former"
+        try:
+            if folder.exists():
+                folder.rename(former)
+            fresh.rename(folder)
+        except BaseException:
+            if former.exists() and not folder.exists():
+                former.rename(folder)
+            raise
 
 
 def write_record(folder: Path, records: Mapping[str, Record]) -> None:
@@ -102,11 +108,14 @@ def _recorded_hashes(folder: Path) -> Mapping[str, str]:
         raise ModelIntegrityError(f"starter training record {record} is missing. {_REMEDY}")
     try:
         listed = json.loads(record.read_text())["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+        hashes = {str(name): str(value) for name, value in listed.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelIntegrityError(
             f"starter training record {record} cannot be read. {_REMEDY}"
         ) from error
-    return {str(name): str(value) for name, value in listed.items()}
+    if not hashes:
+        raise ModelIntegrityError(f"starter training record {record} lists no file. {_REMEDY}")
+    return hashes
 
 
 _REMEDY = "Install the package again, or restore the file from the repository."

@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
-from via_engine.errors import ModelError, ViaEngineError
-from via_engine.starter.bundle import packaged_folder, starter_folder
+from via_engine.errors import ModelError, OutputError, ViaEngineError
+from via_engine.starter.bundle import RECORD_NAME, packaged_folder, starter_folder
 from via_engine.starter.training.process_group import process_group
 from via_engine.starter.training.training_run import TrainingRun
 from via_engine.starter.training.trainings import ABOUT, Training, training_of
+
+_COUNTS = ("steps", "batch_size", "families", "prompts", "fresh", "scenes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, train, and package the model once all its parts are there.
 
     Raises:
+        OutputError: where the model is to go lies something else.
         ModelError: the cache holds another training's checkpoint, or not what this one needs.
         ModelIntegrityError: packaged weights to go on from are missing or altered.
     """
@@ -35,16 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser(asked=next(iter(given), "")).parse_args(given)
     training = training_of(parsed.model)
     parsed.cache = parsed.cache or _platform_cache()
-    parsed.into = parsed.into or packaged_folder(training.part_of)
-    if parsed.from_packaged:
+    parsed.into = (parsed.into or packaged_folder(training.part_of)).absolute()
+    _check_place(parsed.into)
+    if parsed.from_packaged and not parsed.export_only:
         training.unpack(starter_folder(training.part_of), parsed.cache)
     if parsed.export_only:
         _check_trained(parsed)
     else:
-        if parsed.processes > 1:
-            spawn(_train, (parsed,), nprocs=parsed.processes)  # type: ignore[no-untyped-call]
-        else:
-            _train(0, parsed)
+        _train_in_all(parsed)
         reached = _run(0, parsed).steps_reached()
         if reached < parsed.steps:
             sys.stderr.write(
@@ -52,10 +53,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "same again to go on, or with --export-only to package it as it is\n"
             )
             return 0
-    training.export(parsed.cache, parsed.into)
-    if parsed.into.exists():
-        sys.stderr.write(f"wrote {parsed.into}\n")
+    lacking = training.export(parsed.cache, parsed.into)
+    done = f"trained {parsed.model}; {lacking}" if lacking else f"wrote {parsed.into}"
+    sys.stderr.write(f"{done}\n")
     return 0
+
+
+def _check_place(folder: Path) -> None:
+    """Packaging replaces the folder with all that is in it, so that may only be a model."""
+    if folder.is_dir() and ((folder / RECORD_NAME).exists() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise OutputError(
+            f"{folder} is there and holds no trained model; give --into a folder that is new, "
+            "empty, or a model's"
+        )
+
+
+def _train_in_all(parsed: argparse.Namespace) -> None:
+    """Train in one process or several; an error of several comes back as one.
+
+    Raises:
+        ModelError: as `main` does.
+    """
+    if parsed.processes == 1:
+        _train(0, parsed)
+        return
+    try:
+        spawn(_train, (parsed,), nprocs=parsed.processes)  # type: ignore[no-untyped-call]
+    except ProcessRaisedException as error:
+        kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+        if kind.startswith(ViaEngineError.__module__):
+            raise ModelError(message) from error
+        raise
 
 
 def _check_trained(parsed: argparse.Namespace) -> None:
@@ -136,24 +166,41 @@ def _parser(*, asked: str) -> argparse.ArgumentParser:
 
 def _add_settings(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
     for one in fields(settings):
-        parser.add_argument(
-            _flag(one.name), type=type(one.default), default=one.default, help=f"{one.default}"
-        )
+        kind = _counted if one.name in _COUNTS else type(one.default)
+        parser.add_argument(_flag(one.name), type=kind, default=one.default, help=f"{one.default}")
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cache", type=Path, help="checkpoints and encoded pairs live here")
+    parser.add_argument("--cache", type=_cache_path, help="checkpoints and encoded pairs live here")
     parser.add_argument("--into", type=Path, help="where the model goes; default: the package")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help=f"where to train; default: {device}")
     parser.add_argument(
-        "--processes", type=int, default=1, help="on CPUs, one per core trains fastest"
+        "--processes", type=_counted, default=1, help="on CPUs, one per core trains fastest"
     )
     parser.add_argument("--port", type=int, default=29517, help="where processes meet")
     parser.add_argument(
         "--from-packaged", action="store_true", help="go on from the packaged weights"
     )
-    parser.add_argument("--time-limit-s", type=float, default=float("inf"))
+    parser.add_argument(
+        "--time-limit-s", type=float, default=float("inf"), help="stop then; run again to go on"
+    )
     parser.add_argument("--export-only", action="store_true", help="package what was trained last")
+
+
+def _counted(text: str) -> int:
+    """1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few; give 1 or more")
+    return number
+
+
+def _cache_path(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return path
 
 
 def _flag(name: str) -> str:

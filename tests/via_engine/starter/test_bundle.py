@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from via_engine.errors import ModelIntegrityError
-from via_engine.starter.bundle import checked_folder, sha256_of, starter_folder
+from via_engine.starter.bundle import checked_folder, rewritten, sha256_of, starter_folder
 
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 
@@ -48,6 +48,34 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_missing_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelIntegrityError, match="training record"):
         checked_folder(tmp_path)
+
+
+@pytest.mark.parametrize("hashes", ["[]", "null", "{}"])
+def test_a_record_without_hashes_is_refused(tmp_path: Path, hashes: str) -> None:
+    (tmp_path / "training.json").write_text(f'{{"sha256": {hashes}}}')
+    with pytest.raises(ModelIntegrityError, match=r"training\.json"):
+        checked_folder(tmp_path)
+
+
+@pytest.mark.parametrize("interrupted", [1, 2])
+def test_an_interruption_while_folders_change_places_keeps_the_former(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: int
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("former")
+    rename, calls = Path.rename, []
+
+    def interrupt(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == interrupted:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt), rewritten(tmp_path / "model") as fresh:
+        (fresh / "weights").write_text("fresh")
+    assert (tmp_path / "model" / "weights").read_text() == "former"
+    assert [one.name for one in tmp_path.iterdir()] == ["model"]
 
 
 def test_bundle_loads_no_torch() -> None:

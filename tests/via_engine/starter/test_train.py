@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from via_engine import half_products
-from via_engine.errors import ModelError, ModelIntegrityError
+from via_engine.errors import ModelError, ModelIntegrityError, OutputError
 from via_engine.starter import bundle, train
 from via_engine.starter.bundle import (
     StarterModel,
@@ -21,7 +21,7 @@ from via_engine.starter.bundle import (
     read_record,
 )
 from via_engine.starter.evaluation.evaluate import load_editor
-from via_engine.starter.training import pairs
+from via_engine.starter.training import pairs, train_editor
 from via_engine.starter.training.train_editor import GatheredAttention, build_unet
 
 
@@ -38,7 +38,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short")
-def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_resume_export(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache, folder = tmp_path / "cache", tmp_path / "editor"
     place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu"]
     assert train.main(["vae", *place, "--steps", "2", "--batch-size", "2"]) == 0
@@ -56,10 +58,102 @@ def test_train_resume_export(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "editor: 100%" in told and "2/2" in told and "samples/s" in told
     with pytest.raises(ModelError, match=r"begun by another command.*--seed 0"):
         train.main(["editor", *place, *few, "--steps", "3", "--seed", "1"])
-    # Another autoencoder means other latents: pairs are encoded anew.
-    assert train.main(["vae", *place, "--steps", "3", "--batch-size", "2"]) == 0
+    # A world that draws other things: pairs are encoded anew.
+    monkeypatch.setattr(train_editor, "drawing_identity", lambda: "another")
     assert train.main(["editor", *place, *few, "--steps", "3"]) == 0
     assert [len(list(one.iterdir())) for one in cache.glob("pairs_of_*")] == [4, 4]
+
+
+@pytest.mark.usefixtures("short")
+def test_an_editor_belongs_to_the_autoencoder_whose_latents_it_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / "editor"
+    place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu", "--batch-size", "2"]
+    editor = ["editor", *place, "--families", "1", "--steps", "1"]
+    assert train.main(["vae", *place, "--steps", "1"]) == 0
+    assert train.main(editor) == 0
+    first = (folder / "training.json").read_text()
+    assert train.main(["vae", *place, "--steps", "2"]) == 0
+    assert "the one there is of another" in capsys.readouterr().err
+    assert (folder / "training.json").read_text() == first
+    with pytest.raises(ModelError, match="learned on another autoencoder"):
+        train.main(editor)
+
+
+@pytest.mark.usefixtures("short")
+def test_parts_cut_short_are_packaged_only_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, folder = tmp_path / "cache", tmp_path / "editor"
+    place = ["--cache", str(cache), "--into", str(folder), "--device", "cpu", "--batch-size", "2"]
+    editor = ["editor", *place, "--families", "1", "--steps", "2"]
+    vae = ["vae", *place, "--steps", "1"]
+    assert train.main([*vae, "--time-limit-s", "0"]) == 0
+    with pytest.raises(ModelError, match="no autoencoder that was trained to its end"):
+        train.main(editor)
+    assert train.main(vae) == 0
+    assert train.main([*editor, "--time-limit-s", "0"]) == 0
+    assert train.main(["decoder", *place, "--steps", "1"]) == 0
+    assert "once an editor is trained" in capsys.readouterr().err
+    assert not folder.exists()
+    assert train.main([*editor, "--export-only"]) == 0
+    assert read_record(checked_folder(folder))["editor"]["steps"] == 0
+
+
+def test_what_was_trained_on_is_packaged_when_only_that_is_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "editor"
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(folder), "--device", "cpu"]
+    command = ["decoder", *place, "--from-packaged", "--batch-size", "2", "--steps", "1"]
+    assert train.main(command) == 0
+    shutil.rmtree(folder)
+    assert train.main([*command, "--export-only"]) == 0
+    assert read_record(checked_folder(folder))["vae"]["steps"] == 1
+
+
+def test_a_seed_makes_one_autoencoder(tmp_path: Path) -> None:
+    found = []
+    for cache in (tmp_path / "first", tmp_path / "second"):
+        words = ["--cache", str(cache), "--into", str(tmp_path / "editor"), "--device", "cpu"]
+        assert train.main(["vae", *words, "--batch-size", "1", "--steps", "1"]) == 0
+        found.append(torch.load(cache / "vae.pt", weights_only=True)["model"])
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_processes_that_use_different_parts_train_together(tmp_path: Path) -> None:
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(tmp_path / "segmenter")]
+    # Boxes in one process and clicks in the other: about every second step.
+    flags = ["--batch-size", "1", "--prompts", "1", "--steps", "6", "--port", str(free_port())]
+    assert train.main(["segmenter", *place, *flags, "--processes", "2", "--device", "cpu"]) == 0
+    assert read_record(checked_folder(tmp_path / "segmenter"))["segmenter"]["steps"] == 6
+
+
+def test_an_error_of_several_processes_is_told_as_one(tmp_path: Path) -> None:
+    flags = ["--cache", str(tmp_path), "--into", str(tmp_path / "editor"), "--device", "cpu"]
+    with pytest.raises(ModelError, match=r"^\S+ holds no autoencoder .* train vae first"):
+        train.main(["editor", *flags, "--processes", "2", "--port", str(free_port())])
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="holds no trained model"):
+        train.main(["critic", "--cache", str(tmp_path / "cache"), "--into", str(tmp_path)])
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("flag", ["--steps", "--processes", "--batch-size"])
+def test_nothing_to_do_is_refused(flag: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        train.main(["critic", "--cache", str(tmp_path), flag, "0"])
+    assert ended.value.code == 2
+
+
+def test_training_does_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    place = ["--cache", str(tmp_path / "cache"), "--into", str(tmp_path / "critic")]
+    flags = ["--device", "cpu", "--batch-size", "1", "--steps", "1"]
+    assert train.main(["critic", *place, *flags]) == 0
+    assert read_record(checked_folder(tmp_path / "critic"))["critic"]["commit"] == ""
 
 
 @pytest.mark.usefixtures("short")
@@ -194,6 +288,8 @@ def test_commands_in_a_row_share_a_cache(tmp_path: Path) -> None:
     packaged = read_record(packaged_folder("critic"))["critic"]
     second = read_record(checked_folder(tmp_path / "critic"))["critic"]
     assert second["steps"] == 1
+    first = torch.load(tmp_path / "critic.pt", weights_only=True)
+    assert first["step"] == 3
     assert int(second["samples"]) > int(packaged["samples"])
 
 

@@ -71,7 +71,10 @@ def _learn(folder: Path) -> None:
     vocabulary = {token: index for index, token in enumerate(tokens)}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
-    (folder / "merges.txt").write_text("\n".join(lines) + "\n")
+    # Its being there says that both are whole.
+    half = folder / "merges.part"
+    half.write_text("\n".join(lines) + "\n")
+    half.replace(folder / "merges.txt")
 
 
 def _learn_merges() -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,27 @@ from diffusers import (
 from transformers import CLIPTextModel
 
 from via_engine.errors import ModelError
-from via_engine.starter.bundle import Record, read_record, rewritten, write_record
+from via_engine.starter.bundle import read_record, rewritten, write_record
 from via_engine.starter.networks.text import build_text_encoder, world_tokenizer
 from via_engine.starter.training.train_editor import (
     Editor,
     build_scheduler,
     build_unet,
+    encoder_identity,
     train_editor,
 )
 from via_engine.starter.training.train_vae import build_vae, train_decoder, train_vae
-from via_engine.starter.training.training_run import EditorSettings, TrainingRun, VaeSettings
+from via_engine.starter.training.training_run import (
+    EditorSettings,
+    TrainingRun,
+    VaeSettings,
+    write_state,
+)
 from via_engine.starter.training.trainings import Training
 
 # Written beside tokenizer.json: older transformers read these, and so does further training.
 _TOKENIZER_FILES = ("vocab.json", "merges.txt")
+_AUTOENCODERS = ("decoder", "vae", "packaged_vae")
 UNDERSTANDS = (
     "make the ball blue",
     "change the color of the ball",
@@ -66,26 +74,42 @@ class EditorSheet:
     adapt_learning_rate: float = 1e-3
 
 
-def export_editor(cache: Path, folder: Path) -> None:
-    """Turn the newest trained weights in `cache` into `folder`, in one motion."""
-    vae, vae_record = trained_vae(cache, "decoder", "vae", "packaged_vae")
-    editor, editor_record = trained_editor(cache)
+def export_editor(part: str, cache: Path, folder: Path) -> str | None:
+    """Turn what was trained in `cache`, lately `part`, into `folder`, in one motion.
+
+    Of the other parts only those are taken that were trained to their end, and an autoencoder only
+    if the editor learned on its latents. Returns why there is nothing to package, if so.
+    """
+    editor = _latest(cache, ("editor", "packaged_editor"), asked=part)
+    if editor is None:
+        return "it is packaged once an editor is trained on it"
+    meaning = editor.state.get("learns_from", "")
+    vae = _latest(cache, _AUTOENCODERS, asked=part, encodes_for=meaning)
+    if vae is None or part not in (editor.name, vae.name):
+        return "it is packaged once an editor is trained on it; the one there is of another"
     with rewritten(folder) as fresh:
-        pipeline = StableDiffusionInstructPix2PixPipeline(
-            vae=vae.half(),
-            text_encoder=editor.text_encoder.half(),
-            tokenizer=world_tokenizer(cache / "tokenizer"),
-            unet=editor.unet.half(),
-            scheduler=build_scheduler(),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        pipeline.save_pretrained(fresh)
-        for name in _TOKENIZER_FILES:
-            shutil.copyfile(cache / "tokenizer" / name, fresh / "tokenizer" / name)
+        _save_pipeline(vae, editor, cache / "tokenizer", fresh)
         (fresh / "via_model.json").write_text(json.dumps(asdict(EditorSheet()), indent=2) + "\n")
-        write_record(fresh, {"vae": vae_record, "editor": editor_record})
+        records = {"vae": vae.state["record"], "editor": editor.state["record"]}
+        write_record(fresh, records)
+    return None
+
+
+def _save_pipeline(vae: _Trained, editor: _Trained, tokenizer: Path, folder: Path) -> None:
+    words_and_unet = _built_editor(editor.state, tokenizer)
+    pipeline = StableDiffusionInstructPix2PixPipeline(
+        vae=_built_vae(vae.state).half(),
+        text_encoder=words_and_unet.text_encoder.half(),
+        tokenizer=world_tokenizer(tokenizer),
+        unet=words_and_unet.unet.half(),
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)
+    for name in _TOKENIZER_FILES:
+        shutil.copyfile(tokenizer / name, folder / "tokenizer" / name)
 
 
 def unpack_editor(folder: Path, cache: Path) -> None:
@@ -98,67 +122,81 @@ def unpack_editor(folder: Path, cache: Path) -> None:
     )
     (cache / "tokenizer").mkdir(parents=True, exist_ok=True)
     for name, model in (("vae", vae), ("editor", editor)):
-        state = {"model": model.state_dict(), "record": records[name]}
-        torch.save(state, cache / f"packaged_{name}_weights.pt")
+        state = {
+            "model": model.state_dict(),
+            "record": records[name],
+            "learns_from": encoder_identity(vae) if name == "editor" else "",
+            "complete": True,
+        }
+        write_state(state, cache / f"packaged_{name}_weights.pt")
     for name in _TOKENIZER_FILES:
         shutil.copyfile(folder / "tokenizer" / name, cache / "tokenizer" / name)
 
 
-def trained_vae(cache: Path, *names: str) -> tuple[AutoencoderKL, Record]:
-    """The autoencoder in `cache` and its record: what the latest of these trainings made.
+def _train_editor(settings: EditorSettings, run: TrainingRun) -> None:
+    names = ("packaged_vae",) if run.start else ("vae", "packaged_vae")
+    vae = _latest(run.folder, names, asked="vae")
+    if vae is None or not vae.state.get("complete", True):
+        raise ModelError(
+            f"{run.folder} holds no autoencoder that was trained to its end; train vae first, or "
+            "add --from-packaged"
+        )
+    train_editor(settings, run, _built_vae(vae.state))
 
-    Without names: the one whose latents an editor learns on.
+
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    """Weights in a cache: what trained them, and the file's content."""
+
+    name: str
+    state: dict[str, Any]
+
+
+def _latest(
+    cache: Path, names: tuple[str, ...], *, asked: str = "", encodes_for: str = ""
+) -> _Trained | None:
+    """What was trained, or brought in from a package, last, and to its end unless it is `asked`.
+
+    With `encodes_for`, an autoencoder whose latents mean that; see `encoder_identity`.
     """
-    state = _latest_state(cache, names or ("vae", "packaged_vae"))
+    paths = {name: cache / f"{name}_weights.pt" for name in names}
+    there = [name for name in names if paths[name].exists()]
+    for name in sorted(there, key=lambda one: -paths[one].stat().st_mtime_ns):
+        state = torch.load(paths[name], weights_only=True, map_location="cpu")
+        if not state.get("complete", True) and name != asked:
+            continue
+        if encodes_for and encoder_identity(_built_vae(state)) != encodes_for:
+            continue
+        return _Trained(name=name, state=state)
+    return None
+
+
+def _built_vae(state: dict[str, Any]) -> AutoencoderKL:
     vae = build_vae()
     vae.load_state_dict(state["model"])
-    return vae.eval(), state["record"]
+    return vae.eval()
 
 
-def trained_editor(cache: Path) -> tuple[Editor, Record]:
-    """UNet and text encoder in `cache`, trained there or packaged, and their record."""
-    state = _latest_state(cache, ("editor", "packaged_editor"))
-    editor = Editor(build_unet(), build_text_encoder(world_tokenizer(cache / "tokenizer")))
+def _built_editor(state: dict[str, Any], tokenizer: Path) -> Editor:
+    editor = Editor(build_unet(), build_text_encoder(world_tokenizer(tokenizer)))
     editor.load_state_dict(state["model"])
-    return editor.eval(), state["record"]
+    return editor.eval()
 
 
-def _latest_state(cache: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """What was trained, or brought in from a package, last."""
-    paths = [cache / f"{name}_weights.pt" for name in names]
-    there = [path for path in paths if path.exists()]
-    if not there:
-        raise ModelError(
-            f"{cache} holds no trained {names[0]}; train it first, or add --from-packaged"
-        )
-    latest = max(there, key=lambda path: path.stat().st_mtime_ns)
-    state: dict[str, Any] = torch.load(latest, weights_only=True, map_location="cpu")
-    return state
-
-
-def _train_editor(settings: EditorSettings, run: TrainingRun) -> None:
-    vae, _ = trained_vae(run.folder)
-    train_editor(settings, run, vae)
-
-
-def _export_when_complete(cache: Path, folder: Path) -> None:
-    """The folder needs both parts; until the editor is there, there is nothing to package."""
-    if any(cache.glob("*editor_weights.pt")):
-        export_editor(cache, folder)
-
-
-def _editor_part(settings: type[Any], train: Callable[[Any, TrainingRun], None]) -> Training:
+def _editor_part(
+    name: str, settings: type[Any], train: Callable[[Any, TrainingRun], None]
+) -> Training:
     return Training(
         part_of="editor",
         settings=settings,
         train=train,
-        export=_export_when_complete,
+        export=partial(export_editor, name),
         unpack=unpack_editor,
     )
 
 
 TRAININGS = {
-    "vae": _editor_part(VaeSettings, train_vae),
-    "decoder": _editor_part(VaeSettings, train_decoder),
-    "editor": _editor_part(EditorSettings, _train_editor),
+    "vae": _editor_part("vae", VaeSettings, train_vae),
+    "decoder": _editor_part("decoder", VaeSettings, train_decoder),
+    "editor": _editor_part("editor", EditorSettings, _train_editor),
 }

@@ -6,6 +6,7 @@ differ in one thing are a pair, so a dozen pictures yield some fifty pairs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from via_engine.starter import world
 from via_engine.starter.world.render import object_mask, render_frame
 from via_engine.starter.world.scene import (
     PHOTO_LIKE_SHARE,
@@ -134,6 +136,14 @@ def write_shard(folder: Path, shard: int, encode: Encoder) -> Path:
     )
     half.replace(path)
     return path
+
+
+def drawing_identity() -> str:
+    """Names the code that draws families: pairs another version drew may teach other things."""
+    digest = hashlib.sha256()
+    for path in (*sorted(Path(world.__file__).parent.glob("*.py")), Path(__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def shard_count(families: int) -> int:

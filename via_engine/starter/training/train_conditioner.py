@@ -32,7 +32,7 @@ from via_engine.starter.training.conditioner_lessons import (
     Lesson,
     Lessons,
 )
-from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.training.training_run import TrainingRun, write_state
 from via_engine.starter.training.trainings import Training
 
 _STATES_WEIGHT = 0.5
@@ -135,7 +135,7 @@ def unpack_conditioner(folder: Path, cache: Path) -> None:
     tokenizer = conditioner_tokenizer(folder / "llava")
     tokenizer.save_pretrained(cache / _CACHED_TOKENIZER)
     state = {"model": packaged_state(folder), "record": read_record(folder)["conditioner"]}
-    torch.save(state, cache / "packaged_conditioner_weights.pt")
+    write_state(state, cache / "packaged_conditioner_weights.pt")
 
 
 def packaged_state(folder: Path) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from via_engine.starter.bundle import read_record, rewritten, write_record
 from via_engine.starter.networks.critic_model import IMAGE_SIDE, build_critic, write_preprocessor
 from via_engine.starter.networks.text import world_tokenizer
 from via_engine.starter.training.critic_batches import CriticBatch, critic_batches
-from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.training.training_run import TrainingRun, write_state
 from via_engine.starter.training.trainings import Training
 
 # Written beside tokenizer.json: older transformers read these, and so does further training.
@@ -93,7 +93,7 @@ def unpack_critic(folder: Path, cache: Path) -> None:
     for name in _TOKENIZER_FILES:
         shutil.copyfile(folder / name, cache / "tokenizer" / name)
     state = {"model": critic.state_dict(), "record": read_record(folder)["critic"]}
-    torch.save(state, cache / "packaged_critic_weights.pt")
+    write_state(state, cache / "packaged_critic_weights.pt")
 
 
 def critic_loss(critic: CLIPModel, batch: CriticBatch, direction_scale: float) -> Tensor:

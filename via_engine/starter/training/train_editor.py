@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
+from tqdm import tqdm
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from via_engine.half_products import fast_products
@@ -27,6 +29,7 @@ from via_engine.starter.training.editor_optimizer import EditorOptimizer
 from via_engine.starter.training.pairs import (
     SIZES,
     PairTable,
+    drawing_identity,
     load_pairs,
     shard_count,
     shard_path,
@@ -152,6 +155,7 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     Missing shards of pairs are encoded first. Weights are averaged over steps, and the average is
     what `run.finish` keeps.
     """
+    run.learns_from = encoder_identity(vae)
     pairs_folder = encode_pairs(run, vae, settings.families)
     torch.manual_seed(settings.seed)
     tokenizer = run.first_one_makes(lambda: world_tokenizer(run.folder / "tokenizer"))
@@ -188,11 +192,11 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
 
 
 def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> Path:
-    """The folder of the pairs this autoencoder encoded.
+    """The folder of the pairs this world drew and this autoencoder encoded.
 
     Every missing shard up to the wanted number of families is written now, shared among processes.
     """
-    folder = run.folder / f"pairs_of_{encoder_identity(vae)}"
+    folder = run.folder / f"pairs_of_{encoder_identity(vae)}_{drawing_identity()}"
     vae = vae.to(run.device).eval()
 
     @torch.no_grad()
@@ -201,9 +205,16 @@ def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> Path:
         with fast_products(run.device):
             return torch.as_tensor(vae.encode(pixels).latent_dist.mode().cpu())
 
-    for shard in range(run.rank, shard_count(families), run.processes):
-        if not shard_path(folder, shard).exists():
-            write_shard(folder, shard, encode)
+    mine = [
+        shard
+        for shard in range(shard_count(families))
+        # So that everyone has as many of each shape, whose costs differ.
+        if (shard + shard // len(SIZES)) % run.processes == run.rank
+        and not shard_path(folder, shard).exists()
+    ]
+    shown = tqdm(mine, "pairs", unit="shard", disable=run.rank > 0 or not mine, file=sys.stderr)
+    for shard in shown:
+        write_shard(folder, shard, encode)
     run.wait_for_all()
     return folder
 
@@ -297,7 +308,8 @@ def _batches(
     kind = np.random.default_rng((29, settings.seed, run.step))
     close_up_steps = settings.close_up_share * settings.steps
     shards = shard_count(settings.families)
-    tables = [load_pairs(pairs_folder, shape, shards) for shape in range(len(SIZES))]
+    shapes = range(min(len(SIZES), shards))
+    tables = [load_pairs(pairs_folder, shape, shards) for shape in shapes]
     while True:
         table = tables[int(kind.integers(len(tables)))]
         gathered = bool(kind.random() < _GATHERED_SHARE)

@@ -20,7 +20,7 @@ from via_engine.starter.networks.grounder_model import (
 from via_engine.starter.networks.grounding_text import TEXT_FOLDER
 from via_engine.starter.training.grounding_loss import grounding_loss
 from via_engine.starter.training.grounding_pictures import picture_batches
-from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.training.training_run import TrainingRun, write_state
 from via_engine.starter.training.trainings import Training
 
 _CACHED_TEXT = "grounder_text"
@@ -51,7 +51,11 @@ def train_grounder(settings: GrounderSettings, run: TrainingRun) -> None:
     run.begin(model)
     model = model.train().to(run.device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+        model.parameters(),
+        lr=settings.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=1e-4,
+        fused=True,
     )
     run.resume(model, optimizer)
     batches = picture_batches(
@@ -93,7 +97,7 @@ def unpack_grounder(folder: Path, cache: Path) -> None:
         for name, value in weights.items()
     }
     state = {"model": model, "record": read_record(folder)["grounder"]}
-    torch.save(state, cache / "packaged_grounder_weights.pt")
+    write_state(state, cache / "packaged_grounder_weights.pt")
 
 
 TRAININGS = {

@@ -21,7 +21,7 @@ from via_engine.starter.networks.sam_model import (
     write_architecture,
 )
 from via_engine.starter.training.prompted_pictures import PromptedBatch, PromptedPictures, Region
-from via_engine.starter.training.training_run import TrainingRun
+from via_engine.starter.training.training_run import TrainingRun, write_state
 from via_engine.starter.training.trainings import Training
 
 STARTER_ARCHITECTURE = SamArchitecture()
@@ -92,7 +92,7 @@ def unpack_segmenter(folder: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     model = {name: value.float() for name, value in load_file(folder / WEIGHTS_NAME).items()}
     state = {"model": model, "record": read_record(folder)["segmenter"]}
-    torch.save(state, cache / "packaged_segmenter_weights.pt")
+    write_state(state, cache / "packaged_segmenter_weights.pt")
 
 
 def segmenter_loss(sam: Sam, batch: PromptedBatch, device: torch.device) -> Tensor:

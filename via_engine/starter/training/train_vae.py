@@ -50,6 +50,7 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
     The loss is the error of pixels and of their differences to neighbours, plus a very small
     Kullback-Leibler term. At the end the latents are normalised inside the weights.
     """
+    torch.manual_seed(settings.seed)
     vae = build_vae()
     run.begin(vae)
     vae = vae.train().to(run.device, memory_format=torch.channels_last)
@@ -59,6 +60,7 @@ def train_vae(settings: VaeSettings, run: TrainingRun) -> None:
         vae.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
     )
     run.resume(vae, optimizer)
+    torch.manual_seed(settings.seed + run.step + 1_000_003 * run.rank)
     pictures = _picture_batches(
         settings.seed + run.step + 1_000_003 * run.rank, settings.batch_size, run.device
     )
@@ -91,6 +93,7 @@ def train_decoder(settings: VaeSettings, run: TrainingRun) -> None:
         learning.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), fused=True
     )
     run.resume(vae, optimizer)
+    torch.manual_seed(settings.seed + run.step + 1_000_003 * run.rank)
     pictures = _picture_batches(
         settings.seed + 7 + run.step + 1_000_003 * run.rank, settings.batch_size, run.device
     )
@@ -184,7 +187,7 @@ def _picture_batches(seed: int, batch_size: int, device: torch.device) -> Iterat
         chosen = chance.permutation(len(reserve))[:count]
         crops = np.stack([_crop(reserve[index], side, chance) for index in chosen])
         # A frame serves a few times before it makes room: drawing it costs more than a crop.
-        reserve = reserve[batch_size // 8 :]
+        reserve = reserve[max(1, batch_size // 8) :]
         yield pixels_to_tensor(crops).to(device, memory_format=torch.channels_last)
 
 

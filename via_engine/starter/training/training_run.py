@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +25,8 @@ _CHECKPOINT_PERIOD_S = 180.0
 # In a file that keeps what a terminal would have shown, a line now and then is enough.
 _TERMINAL_PERIOD_S, _FILE_PERIOD_S = 0.5, 20.0
 _WARM_STEPS = 100
+# Drawing and encoding pairs takes one process longer than another, by minutes.
+_LONGEST_WAIT = timedelta(hours=12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,8 @@ class TrainingRun:
     """State of one resumable training; checkpoints lie in `folder`.
 
     `start` are weights to begin from (a file as `finish` writes it); `earlier_command` is what
-    trained those, `earlier_samples` and `earlier_wall_time_s` are what they cost.
+    trained those, `earlier_samples` and `earlier_wall_time_s` are what they cost. `learns_from`
+    names what else its weights are good for only: the autoencoder of an editor.
     Several processes may train together, each on its own batches: `rank` is this one's number
     among `processes`. On CPUs that shares cores better than several threads in one process.
     """
@@ -125,6 +129,8 @@ class TrainingRun:
     earlier_command: str = ""
     earlier_samples: int = 0
     earlier_wall_time_s: float = 0.0
+    learns_from: str = ""
+    _wanted: int = 0
     _clock: float = field(default_factory=time.monotonic)
     _started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
@@ -132,8 +138,8 @@ class TrainingRun:
 
     @property
     def checkpoint(self) -> Path:
-        """The file training resumes from."""
-        return self.folder / f"{self.name}.pt"
+        """The file training resumes from; one that goes on from other weights has its own."""
+        return self.folder / f"{self.name}{'_on' if self.start else ''}.pt"
 
     @property
     def finished(self) -> Path:
@@ -159,7 +165,7 @@ class TrainingRun:
 
         Raises:
             ModelError: the checkpoint is of another model, of another version of its training, or
-                of one with other settings than the number of steps.
+                of one with other settings than the number of steps, or with another autoencoder.
         """
         if not self.checkpoint.exists():
             return
@@ -171,6 +177,11 @@ class TrainingRun:
             raise ModelError(
                 f"{self.checkpoint} was begun by another command: {found}; run that again to go "
                 "on, or name another --cache to begin anew"
+            )
+        if state.get("learns_from", self.learns_from) != self.learns_from:
+            raise ModelError(
+                f"{self.checkpoint} learned on another autoencoder than the one in {self.folder}; "
+                "move it away to begin anew, or name another --cache"
             )
         try:
             model.load_state_dict(state["model"])
@@ -191,6 +202,7 @@ class TrainingRun:
 
     def continues(self, steps: int) -> bool:
         """Whether another step is due."""
+        self._wanted = steps
         going = self.step < steps and time.monotonic() - self._started < self.time_limit_s
         if self.rank == 0 and self._bar is None:
             self._bar = tqdm(
@@ -215,15 +227,27 @@ class TrainingRun:
         optimizer.zero_grad(set_to_none=True)
 
     def _share_gradients(self, model: nn.Module) -> None:
-        """Average the gradients of all processes, in place."""
+        """Average the gradients of all processes, in place.
+
+        What only some of them used has no gradient in the others, which counts as zero there; what
+        none of them used keeps none, so that no optimizer moves it.
+        """
         if self.processes == 1:
             return
-        gradients = [one.grad for one in model.parameters() if one.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        learning = [one for one in model.parameters() if one.requires_grad]
+        used = torch.tensor([float(one.grad is not None) for one in learning])
+        gradients = [
+            (torch.zeros_like(one) if one.grad is None else one.grad).flatten() for one in learning
+        ]
+        flat = torch.cat([*gradients, used.to(gradients[0].device)])
         distributed.all_reduce(flat)
-        pieces = torch.split(flat / self.processes, [gradient.numel() for gradient in gradients])
-        for gradient, piece in zip(gradients, pieces, strict=True):
-            gradient.copy_(piece.view_as(gradient))
+        pieces = torch.split(flat, [one.numel() for one in learning] + [len(learning)])
+        for one, piece, users in zip(learning, pieces[:-1], pieces[-1].tolist(), strict=True):
+            if not users:
+                continue
+            if one.grad is None:
+                one.grad = torch.empty_like(one)
+            one.grad.copy_((piece / self.processes).view_as(one))
 
     def first_one_makes(self, make: Callable[[], Made]) -> Made:
         """What `make` gives in every process, once the first process had it alone.
@@ -238,7 +262,7 @@ class TrainingRun:
     def wait_for_all(self) -> None:
         """Return once every process has come here."""
         if self.processes > 1:
-            distributed.barrier()
+            distributed.monitored_barrier(timeout=_LONGEST_WAIT)
 
     def set_learning_rate(self, optimizer: Optimizer, peak: float, steps: int) -> None:
         """Linear warm-up, then a cosine down to a twentieth of the peak."""
@@ -272,19 +296,25 @@ class TrainingRun:
             "optimizer": learned,
             "earlier_command": self.earlier_command,
             "command": self.command,
+            "learns_from": self.learns_from,
             "step": self.step,
             "samples": self.samples,
             "wall_time_s": self.wall_time_s,
             "loss": self.loss,
         }
-        self._write(state, self.checkpoint)
+        write_state(state, self.checkpoint)
 
     def finish(self, model: nn.Module) -> None:
         """Write the weights to use, with the record of how they came about."""
         if self.rank:
             return
-        state = {"model": model.state_dict(), "record": self.record().as_json()}
-        self._write(state, self.finished)
+        state = {
+            "model": model.state_dict(),
+            "record": self.record().as_json(),
+            "learns_from": self.learns_from,
+            "complete": self.step >= self._wanted,
+        }
+        write_state(state, self.finished)
 
     def record(self) -> TrainingRecord:
         """What the run has cost and reached so far."""
@@ -307,11 +337,13 @@ class TrainingRun:
         distributed.all_reduce(votes, distributed.ReduceOp.MIN)
         return bool(votes.item())
 
-    def _write(self, state: Mapping[str, object], path: Path) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".part")
-        torch.save(state, half)
-        half.replace(path)
+
+def write_state(state: Mapping[str, object], path: Path) -> None:
+    """Keep tensors and plain values in a file, in one motion; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    torch.save(state, half)
+    half.replace(path)
 
 
 def _without_length(command: str) -> str:
@@ -321,12 +353,20 @@ def _without_length(command: str) -> str:
 
 def _commit() -> str:
     """The commit this code stands at, with a plus when files differ; empty outside a checkout."""
-    place = Path(__file__).parents[1]
-    found = [
-        subprocess.run(["git", *words], cwd=place, capture_output=True, text=True, check=False)
-        for words in (
-            ("rev-parse", "HEAD"),
-            ("status", "--porcelain", "--untracked-files=no", ".", ":!weights"),
+    if not _git("ls-files", "--", __file__):
+        return ""
+    learned_by = ("starter", "half_products.py", ":!starter/weights")
+    changed = _git("status", "--porcelain", "--untracked-files=no", *learned_by)
+    return _git("rev-parse", "HEAD") + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
+    """What git answers in the package's folder; empty when there is no git, or it has none."""
+    place = Path(__file__).parents[2]
+    try:
+        found = subprocess.run(
+            ["git", *words], cwd=place, capture_output=True, text=True, check=False
         )
-    ]
-    return found[0].stdout.strip() + ("+" if found[1].stdout.strip() else "")
+    except OSError:
+        return ""
+    return found.stdout.strip()

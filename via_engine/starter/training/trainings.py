@@ -29,14 +29,15 @@ ABOUT = {
 class Training:
     """How one model is trained: its settings, its training, and how it is packaged.
 
-    `export` makes a packaged folder of what training left in a cache, `unpack` brings a packaged
-    folder's weights into a cache; `part_of` names the folder.
+    `export` makes a packaged folder of what training left in a cache and returns why not, if it
+    cannot yet; `unpack` brings a packaged folder's weights into a cache; `part_of` names the
+    folder.
     """
 
     part_of: StarterModel
     settings: type[Any]
     train: Callable[[Any, TrainingRun], None]
-    export: Callable[[Path, Path], None]
+    export: Callable[[Path, Path], str | None]
     unpack: Callable[[Path, Path], None]
 
 
