@@ -156,7 +156,8 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     what `run.finish` keeps.
     """
     run.learns_from = encoder_identity(vae)
-    pairs_folder = encode_pairs(run, vae, settings.families)
+    pairs_folder = run.folder / f"pairs_of_{run.learns_from}_{drawing_identity()}"
+    encode_pairs(run, vae, settings.families, pairs_folder)
     torch.manual_seed(settings.seed)
     tokenizer = run.first_one_makes(lambda: world_tokenizer(run.folder / "tokenizer"))
     editor = Editor(build_unet(), build_text_encoder(tokenizer)).to(run.device)
@@ -191,12 +192,8 @@ def train_editor(settings: EditorSettings, run: TrainingRun, vae: AutoencoderKL)
     run.finish(averaged.module)
 
 
-def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> Path:
-    """The folder of the pairs this world drew and this autoencoder encoded.
-
-    Every missing shard up to the wanted number of families is written now, shared among processes.
-    """
-    folder = run.folder / f"pairs_of_{encoder_identity(vae)}_{drawing_identity()}"
+def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int, folder: Path) -> None:
+    """Write every shard that `folder` lacks up to so many families, shared among processes."""
     vae = vae.to(run.device).eval()
 
     @torch.no_grad()
@@ -216,7 +213,6 @@ def encode_pairs(run: TrainingRun, vae: AutoencoderKL, families: int) -> Path:
     for shard in shown:
         write_shard(folder, shard, encode)
     run.wait_for_all()
-    return folder
 
 
 def encoder_identity(vae: AutoencoderKL) -> str:
